@@ -109,19 +109,25 @@ class ClockState(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CLUSTER_US_FIELD_NUMBER: _builtins.int
+    MEMBERS_FIELD_NUMBER: _builtins.int
     READINGS_FIELD_NUMBER: _builtins.int
     cluster_us: _builtins.int
     @_builtins.property
-    def readings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClockReading]: ...
+    def members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def readings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClockReading]:
+        """of members that have proposed, by member"""
+
     def __init__(
         self,
         *,
         cluster_us: _builtins.int = ...,
+        members: _abc.Iterable[_builtins.str] | None = ...,
         readings: _abc.Iterable[Global___ClockReading] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_us", b"cluster_us", "readings", b"readings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_us", b"cluster_us", "members", b"members", "readings", b"readings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -138,17 +144,16 @@ class VoterState(_message.Message):
     PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     KEY_VERSION_FIELD_NUMBER: _builtins.int
     REGISTERED_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
-    OUTCOME_FIELD_NUMBER: _builtins.int
+    ANSWERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     group: _builtins.str
     public_key: _builtins.bytes
     key_version: _builtins.int
     registered: _builtins.bool
-    request_id: _builtins.bytes
-    """of the last change"""
-    outcome: _builtins.int
-    """and what it answered"""
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Answer]:
+        """to the latest changes, oldest first"""
+
     def __init__(
         self,
         *,
@@ -157,16 +162,39 @@ class VoterState(_message.Message):
         public_key: _builtins.bytes = ...,
         key_version: _builtins.int = ...,
         registered: _builtins.bool = ...,
+        answers: _abc.Iterable[Global___Answer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers", "group", b"group", "key_version", b"key_version", "name", b"name", "public_key", b"public_key", "registered", b"registered"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VoterState: _TypeAlias = VoterState  # noqa: Y015
+
+@_typing.final
+class Answer(_message.Message):
+    """What a request was told, for when it is repeated."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.bytes
+    outcome: _builtins.int
+    def __init__(
+        self,
+        *,
         request_id: _builtins.bytes = ...,
         outcome: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["group", b"group", "key_version", b"key_version", "name", b"name", "outcome", b"outcome", "public_key", b"public_key", "registered", b"registered", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___VoterState: _TypeAlias = VoterState  # noqa: Y015
+Global___Answer: _TypeAlias = Answer  # noqa: Y015
 
 @_typing.final
 class Extension(_message.Message):

@@ -1,0 +1,179 @@
+"""The state machine: `apply` takes a batch and returns an outcome for each command."""
+
+from bisect import bisect_right, insort
+
+from google.protobuf.message import DecodeError
+
+from quorate_proto.internal import command_pb2 as pb
+from quorate_replication.state import limits
+from quorate_replication.state.clock import ClusterClock
+from quorate_replication.state.election import Election, check_ballot_paper
+from quorate_replication.state.outcome import Outcome
+from quorate_replication.state.roll import Roll, Voter
+
+BATCH_VERSION = 1
+"""The newest batch format that this code understands."""
+
+
+def decode_batch(entry: bytes) -> pb.Batch | None:
+    """Return the batch that a log entry holds, or None if its bytes are none."""
+    try:
+        return pb.Batch.FromString(entry)
+    except DecodeError:
+        return None
+
+
+class Elections:
+    """The whole state: the roll, every election and the cluster clock."""
+
+    def __init__(self) -> None:
+        self.clock = ClusterClock()
+        self.roll = Roll()
+        self.elections: dict[str, Election] = {}
+        self._names: list[str] = []  # of elections, in order
+        self._maybe_open: set[str] = set()  # a cache: every open election, perhaps closed ones
+
+    # ------------------------------------------------------------------ changing
+
+    def apply(self, batch: pb.Batch) -> list[Outcome]:
+        """Apply a batch; return one outcome for each of its commands, in order."""
+        self.clock.observe(batch.proposer, batch.clock_us)
+        return [self._apply_command(command, batch) for command in batch.commands]
+
+    def _apply_command(self, command: pb.Command, batch: pb.Batch) -> Outcome:
+        match command.WhichOneof("kind"):
+            case "cast_ballot":
+                return self._cast_ballot(command.cast_ballot, batch.clock_us)
+            case "register_voter":
+                return self._register_voter(command.register_voter)
+            case "unregister_voter":
+                return self._unregister_voter(command.unregister_voter)
+            case "create_election":
+                return self._create_election(command.create_election, batch.clock_us)
+            case "extend_election":
+                return self._extend_election(command.extend_election, batch.clock_us)
+            case "set_members":
+                return self._set_members(command.set_members, batch)
+            case None:
+                return Outcome.MALFORMED
+
+    def _set_members(self, command: pb.SetMembers, batch: pb.Batch) -> Outcome:
+        members = tuple(sorted(set(command.members)))
+        sane = 0 < len(members) <= limits.MEMBERS and all(map(limits.is_name, members))
+        if not sane or len(members) < len(command.members):
+            return Outcome.MALFORMED
+        self.clock.set_members(members)
+        self.clock.observe(batch.proposer, batch.clock_us)
+        return Outcome.ACCEPTED
+
+    def _register_voter(self, command: pb.RegisterVoter) -> Outcome:
+        if not _is_request_id(command.request_id):
+            return Outcome.MALFORMED
+        return self.roll.register(
+            command.request_id, command.name, command.group, command.public_key
+        )
+
+    def _unregister_voter(self, command: pb.UnregisterVoter) -> Outcome:
+        if not _is_request_id(command.request_id):
+            return Outcome.MALFORMED
+        return self.roll.unregister(command.request_id, command.name)
+
+    def _create_election(self, command: pb.CreateElection, reading_us: int) -> Outcome:
+        if not _is_request_id(command.request_id):
+            return Outcome.MALFORMED
+        taken = self.elections.get(command.name)
+        if taken is not None and taken.request_id == command.request_id:
+            return Outcome.ACCEPTED
+        creator = self._bearer(command.bearer)
+        if creator is None:
+            return Outcome.INVALID_TOKEN
+        groups, choices = tuple(dict.fromkeys(command.groups)), tuple(command.choices)
+        flaw = check_ballot_paper(command.name, groups, choices)
+        if flaw is not Outcome.ACCEPTED:
+            return flaw
+        if not limits.is_time(command.end_us):
+            return Outcome.END_TIME_INVALID
+        if taken is not None:
+            return Outcome.NAME_TAKEN
+        if len(self.elections) >= limits.ELECTIONS:
+            return Outcome.TOO_MANY_ELECTIONS
+        election = Election(
+            name=command.name,
+            creator=creator.name,
+            request_id=command.request_id,
+            groups=groups,
+            choices=choices,
+            end_us=command.end_us,
+            born_closed=command.end_us <= reading_us,
+            tally=[0] * len(choices),
+        )
+        self.add_election(election)
+        return Outcome.ACCEPTED
+
+    def _extend_election(self, command: pb.ExtendElection, reading_us: int) -> Outcome:
+        if not _is_request_id(command.request_id):
+            return Outcome.MALFORMED
+        election = self.elections.get(command.name)
+        if election is not None and command.request_id in election.extensions:
+            return Outcome.ACCEPTED
+        voter = self._bearer(command.bearer)
+        if voter is None:
+            return Outcome.INVALID_TOKEN
+        if election is None:
+            return Outcome.ELECTION_NOT_FOUND
+        if election.creator != voter.name:
+            return Outcome.NOT_CREATOR
+        if not election.takes(self.clock.now_us, reading_us):
+            return Outcome.ELECTION_CLOSED
+        return election.extend(command.request_id, command.end_us)
+
+    def _cast_ballot(self, command: pb.CastBallot, reading_us: int) -> Outcome:
+        if not _is_request_id(command.request_id):
+            return Outcome.MALFORMED
+        election = self.elections.get(command.election_name)
+        name = command.bearer.voter_name
+        if election is not None and election.participation.get(name) == command.request_id:
+            return Outcome.ACCEPTED
+        voter = self._bearer(command.bearer)
+        if voter is None:
+            return Outcome.INVALID_TOKEN
+        if election is None:
+            return Outcome.ELECTION_NOT_FOUND
+        if voter.group not in election.groups:
+            return Outcome.GROUP_NOT_ALLOWED
+        if not election.takes(self.clock.now_us, reading_us):
+            return Outcome.ELECTION_CLOSED
+        return election.count(voter.name, command.choice, command.request_id)
+
+    def _bearer(self, bearer: pb.Bearer) -> Voter | None:
+        return self.roll.bearer(bearer.voter_name, bearer.key_version)
+
+    def add_election(self, election: Election) -> None:
+        """Enter an election under a name that is free."""
+        self.elections[election.name] = election
+        insort(self._names, election.name)
+        self._maybe_open.add(election.name)
+
+    # ------------------------------------------------------------------ reading
+
+    def is_closed(self, election: Election) -> bool:
+        """Tell whether an election is over by the cluster clock."""
+        return election.is_closed(self.clock.now_us)
+
+    def page(self, after: str, size: int) -> list[Election]:
+        """Return up to `size` elections whose names come after `after`, in order."""
+        start = bisect_right(self._names, after)
+        return [self.elections[name] for name in self._names[start : start + size]]
+
+    def in_order(self) -> list[Election]:
+        """Return every election by name."""
+        return [self.elections[name] for name in self._names]
+
+    def next_end_us(self) -> int | None:
+        """Return when the first open election ends, in microseconds, or None."""
+        self._maybe_open = {n for n in self._maybe_open if not self.is_closed(self.elections[n])}
+        return min((self.elections[name].end_us for name in self._maybe_open), default=None)
+
+
+def _is_request_id(request_id: bytes) -> bool:
+    return 0 < len(request_id) <= limits.REQUEST_ID_BYTES
