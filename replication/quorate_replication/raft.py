@@ -1,0 +1,152 @@
+"""The raft thread: one thread per node that owns the log and the state."""
+
+import logging
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from quorate_replication.core import RaftCore
+from quorate_replication.engine import EngineStartError, EngineStatus, Role, Settled
+from quorate_replication.machine import Machine, fail_stop
+from quorate_replication.options import RaftOptions
+from quorate_replication.state.elections import Elections
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.02  # the longest time between two looks at PySyncObj's own timers
+HAND_OVER_S = 3.0  # how long a leader that stops waits for another to take over
+
+
+class RaftEngine:
+    """The raft thread: it alone touches the log and the state. See `engine.Engine`.
+
+    Args:
+        options: who and where.
+        on_applied: called in the raft thread after entries were applied; must not block.
+    """
+
+    def __init__(self, options: RaftOptions, on_applied: Callable[[], None]) -> None:
+        self._options = options
+        self._on_applied = on_applied
+        self._machine = Machine()
+        self._jobs: deque[Callable[[RaftCore], None]] = deque()
+        self._waker, self._woken = socket.socketpair()
+        self._started = threading.Event()
+        self._start_error: EngineStartError | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="raft", daemon=True)
+        self.status = EngineStatus()
+
+    # ------------------------------------------------------------------ from any thread
+
+    def start(self) -> None:
+        """Start the thread; return once it listens to its peers. Raises EngineStartError."""
+        self._thread.start()
+        self._started.wait()
+        if self._start_error is not None:
+            raise self._start_error
+
+    def submit(self, entry: bytes, done: Callable[[Settled], None]) -> None:
+        """Propose an entry; `done` is called at most once, perhaps never."""
+        self._post(lambda core: core.propose(entry, done))
+
+    def inspect(self, job: Callable[[Elections], None]) -> None:
+        """Run `job` on the state, between two entries; it must not change it or raise."""
+        self._post(lambda _: job(self._machine.state))
+
+    def stop(self) -> None:
+        """Hand leadership over if it is ours, then end."""
+        self._stopping.set()
+        self._wake()
+        self._thread.join()
+
+    def _post(self, job: Callable[[RaftCore], None]) -> None:
+        self._jobs.append(job)
+        self._wake()
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError, OSError):  # full: it will wake anyway; closed: it ended
+            self._waker.send(b"\0")
+
+    # ------------------------------------------------------------------ in the raft thread
+
+    def _run(self) -> None:
+        core = self._start_core()
+        self._started.set()
+        if core is None:
+            return
+        try:
+            while not self._stopping.is_set():
+                self._turn(core)
+            self._hand_over(core)
+            core.destroy()
+        except Exception:  # noqa: BLE001 - stock would log it and apply the entry again
+            fail_stop("the raft thread raised")
+
+    def _start_core(self) -> RaftCore | None:
+        try:
+            core = RaftCore(self._options, self._machine)
+        except EngineStartError as flaw:
+            self._start_error = flaw
+            return None
+        for end in (self._waker, self._woken):
+            end.setblocking(False)
+        core.watch(self._woken.fileno(), self._on_wake)
+        return core
+
+    def _on_wake(self) -> None:
+        with suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+
+    def _turn(self, core: RaftCore) -> None:
+        while self._jobs:
+            self._jobs.popleft()(core)
+        applied = core.applied_index
+        more = core.step()
+        self._publish(core)
+        if core.applied_index != applied:
+            self._on_applied()
+        if not more and not self._jobs:
+            core.wait(TICK_S)
+
+    def _publish(self, core: RaftCore) -> None:
+        status = EngineStatus(
+            role=core.role,
+            term=core.term,
+            leader=core.leader_name,
+            commit_index=core.commit_index,
+            applied_index=core.applied_index,
+            caught_up=core.caught_up,
+        )
+        if status != self.status:
+            if (status.role, status.term, status.leader) != (
+                self.status.role,
+                self.status.term,
+                self.status.leader,
+            ):
+                log.info(
+                    "%s in term %d, leader %s", status.role.value, status.term, status.leader or "?"
+                )
+            self.status = status
+
+    def _hand_over(self, core: RaftCore) -> None:
+        """Let a follower take over before we go, so that voters feel no election timeout."""
+        deadline = core.now() + HAND_OVER_S
+        core.leaving = True
+        self._jobs.clear()
+        alone = len(self._options.peers) == 1
+        while core.role is Role.LEADER and not alone and core.now() < deadline:
+            core.transferLeadership()
+            pause = core.now() + 5 * TICK_S
+            while core.role is Role.LEADER and core.now() < pause:
+                self._turn(core)
+        if core.role is not Role.LEADER:
+            self._linger(core, deadline)
+
+    def _linger(self, core: RaftCore, deadline: float) -> None:
+        """Stay to vote until the new leader is known."""
+        while not core.leader_name and core.now() < deadline:
+            self._turn(core)

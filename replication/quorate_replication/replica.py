@@ -1,0 +1,115 @@
+"""What a node sees of the replicated state: propose, read, wait for change."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+from quorate_proto.internal import command_pb2 as pb
+from quorate_replication.engine import Engine, EngineStatus
+from quorate_replication.errors import ClusterError, NotCommitted
+from quorate_replication.proposer import Proposer
+from quorate_replication.state.elections import Elections
+from quorate_replication.state.outcome import Outcome
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+MakeEngine = Callable[[Callable[[], None]], Engine]
+
+
+class Replica:
+    """This member's copy of the state, in the node's event loop.
+
+    Args:
+        make_engine: builds the engine, given what it calls (in its thread) after applying.
+        member: this member's name.
+        clock_us: this member's clock, microseconds since 1970 UTC.
+    """
+
+    def __init__(self, make_engine: MakeEngine, member: str, clock_us: Callable[[], int]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._engine = make_engine(self._applied)
+        self._proposer = Proposer(self._engine, member, clock_us)
+        self._changed = asyncio.Event()
+        self._proposing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the engine. Raises EngineStartError."""
+        await asyncio.to_thread(self._engine.start)
+        self._proposing = asyncio.create_task(self._proposer.run(), name="proposer")
+
+    async def stop(self) -> None:
+        """Hand leadership over if it is ours, and end."""
+        if self._proposing is not None:
+            self._proposing.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._proposing
+        await asyncio.to_thread(self._engine.stop)
+
+    @property
+    def status(self) -> EngineStatus:
+        """This member's own view of the cluster."""
+        return self._engine.status
+
+    async def propose(self, command: pb.Command, timeout_s: float) -> Outcome:
+        """Get a command through the log and return its outcome. Raises ClusterError."""
+        return await self._proposer.propose(command, timeout_s)
+
+    async def barrier(self, timeout_s: float) -> None:
+        """Return once the state here shows all that was acknowledged before the call.
+
+        An empty batch goes through the log; calls share one. It also carries this member's
+        clock reading. Raises NotCommitted: a barrier that failed changed nothing.
+        """
+        try:
+            await self._proposer.propose(None, timeout_s)
+        except ClusterError as flaw:
+            raise NotCommitted("the cluster has no leader; nothing was read") from flaw
+
+    async def read(self, look: Callable[[Elections], T]) -> T:
+        """Return what `look` sees in the state as it is here now, perhaps behind the others."""
+        seen: asyncio.Future[T] = self._loop.create_future()
+
+        def job(state: Elections) -> None:  # in the engine's thread
+            try:
+                self._post(partial(_settle, seen, look(state)))
+            except Exception as flaw:  # noqa: BLE001 - it belongs to the caller, whatever it is
+                self._post(partial(_fail, seen, flaw))
+
+        self._engine.inspect(job)
+        return await seen
+
+    async def read_latest(self, look: Callable[[Elections], T], timeout_s: float) -> T:
+        """Return what `look` sees after a barrier: linearizable. Raises NotCommitted."""
+        await self.barrier(timeout_s)
+        return await self.read(look)
+
+    async def change(self) -> None:
+        """Wait until entries are applied after this call."""
+        await self._changed.wait()
+
+    def _applied(self) -> None:  # in the engine's thread
+        self._post(self._announce)
+
+    def _announce(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _post(self, call: Callable[[], object]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(call)
+        except RuntimeError:
+            log.debug("the loop was closed before the engine")
+
+
+def _settle(future: asyncio.Future[T], value: T) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _fail(future: asyncio.Future[T], flaw: Exception) -> None:
+    if not future.done():
+        future.set_exception(flaw)
