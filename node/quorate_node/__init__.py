@@ -1,1 +1,5 @@
-"""Quorate."""
+"""Node: one server process of the cluster."""
+
+from importlib.metadata import version
+
+VERSION = version("quorate")

@@ -1,0 +1,94 @@
+"""`quorate-node`: run one node of a cluster."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from quorate_node import VERSION
+from quorate_node.config import ENVIRONMENT_PREFIX, load_config
+from quorate_node.errors import SetupError
+from quorate_node.process import serve
+
+EXIT_OK, EXIT_INTERNAL, EXIT_SETUP = 0, 1, 6
+
+_EPILOG = f"""\
+settings: the file, then environment variables ({ENVIRONMENT_PREFIX}LISTEN__CLIENT=...), then flags
+
+exit status:
+  0   stopped on SIGTERM or SIGINT
+  2   wrong usage
+  6   a file, certificate, setting or port is wrong; the message says which
+  70  stopped itself rather than go on with a state that may be wrong
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a node; return its exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        config = load_config(given.config, _flags(given))
+        if given.check:
+            sys.stdout.write(f"{given.config}: ok\n")
+            return EXIT_OK
+        _start_logging(config.log_level)
+        asyncio.run(serve(config))
+    except SetupError as flaw:
+        sys.stderr.write(f"error: {flaw}\n")
+        return EXIT_SETUP
+    except Exception as flaw:
+        if os.environ.get("QUORATE_DEBUG"):
+            raise
+        sys.stderr.write(f"error: internal: {type(flaw).__name__}: {flaw}\n")
+        return EXIT_INTERNAL
+    return EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="quorate-node",
+        description="Run one node of a Quorate cluster until SIGTERM.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, required=True, help="the node's TOML file")
+    parser.add_argument("--data-dir", type=Path, help="where the log and snapshots are kept")
+    parser.add_argument("--listen-client", metavar="HOST:PORT", help="where clients connect")
+    parser.add_argument("--listen-officer", metavar="HOST:PORT", help="where officers connect")
+    parser.add_argument("--listen-peer", metavar="HOST:PORT", help="where other nodes connect")
+    parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    parser.add_argument("--check", action="store_true", help="check the settings and exit")
+    parser.add_argument("--version", action="version", version=f"quorate-node {VERSION}")
+    return parser
+
+
+def _flags(given: argparse.Namespace) -> dict[str, Any]:
+    listen = {
+        "client": given.listen_client,
+        "officer": given.listen_officer,
+        "peer": given.listen_peer,
+    }
+    data_dir = given.data_dir and given.data_dir.absolute()  # relative to here, not to the file
+    flags = {
+        "data_dir": data_dir,
+        "log_level": given.log_level,
+        "listen": {key: value for key, value in listen.items() if value is not None},
+    }
+    return {key: value for key, value in flags.items() if value}
+
+
+def _start_logging(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    for noisy in ("asyncio", "grpc", "pysyncobj"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

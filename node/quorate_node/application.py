@@ -1,0 +1,206 @@
+"""What a node does for its callers, in the protocol of neither API.
+
+Both gRPC services, the course's and the native one, translate to and from this.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import grpc
+
+from quorate_node.errors import Refusal
+from quorate_node.identity import MAX_RESPONSE_BYTES, Identity
+from quorate_proto.internal import command_pb2 as pb
+from quorate_replication import Elections, NotCommitted, Outcome, Replica
+from quorate_replication.state.election import Election
+from quorate_replication.state.roll import Voter
+
+CLOSING_S = 3.0  # how long a question for results waits for a close that is due
+NOBODY = bytes(32)  # a key to check against, so that strangers take as long as voters
+
+
+@dataclass(frozen=True, slots=True)
+class ElectionView:
+    """An election as it was at one point in the log."""
+
+    name: str
+    creator: str
+    groups: Sequence[str]
+    choices: Sequence[str]
+    end_us: int
+    closed: bool
+    counts: Sequence[int]
+    """Parallel to `choices`; empty while it is open."""
+
+
+class Application:
+    """One node's answers.
+
+    Args:
+        replica: the replicated state.
+        identity: challenges and tokens.
+        clock_us: this machine's clock, microseconds since 1970 UTC.
+        clock_is_sane: whether that clock agrees with the other members'.
+    """
+
+    def __init__(
+        self,
+        replica: Replica,
+        identity: Identity,
+        clock_us: Callable[[], int],
+        clock_is_sane: Callable[[], bool],
+    ) -> None:
+        self._replica = replica
+        self._identity = identity
+        self._clock_us = clock_us
+        self._clock_is_sane = clock_is_sane
+
+    # ------------------------------------------------------------------ who is it
+
+    def challenge(self, name: str) -> bytes:
+        """Return what `name` must sign; any name gets one."""
+        return self._identity.challenge(name, self._clock_us())
+
+    async def authenticate(self, name: str, response: bytes, timeout_s: float) -> tuple[bytes, int]:
+        """Return a token and its expiry (microseconds) for the right signature.
+
+        What does not fit the roll as it is here is looked at again after a barrier: this node
+        may lag behind the registration.
+
+        Raises:
+            Refusal: UNAUTHENTICATED.
+            NotCommitted: no leader.
+        """
+        if len(response) <= MAX_RESPONSE_BYTES:
+            token = await self._token_for(name, response)
+            if token is not None:
+                return token
+            await self._replica.barrier(timeout_s)
+            token = await self._token_for(name, response)
+            if token is not None:
+                return token
+        raise Refusal(
+            grpc.StatusCode.UNAUTHENTICATED,
+            "the signature is not that of a voter on the roll for a challenge of the last minute",
+        )
+
+    async def _token_for(self, name: str, response: bytes) -> tuple[bytes, int] | None:
+        key, version = await self._replica.read(lambda state: _key_of(state, name))
+        now_us = self._clock_us()
+        if not self._identity.answers(name, key, response, now_us) or not version:
+            return None
+        return self._identity.token(name, version, now_us)
+
+    def _bearer(self, token: bytes) -> pb.Bearer | None:
+        bearer = self._identity.bearer(token, self._clock_us())
+        if bearer is None:
+            return None
+        return pb.Bearer(voter_name=bearer.voter_name, key_version=bearer.key_version)
+
+    # ------------------------------------------------------------------ changing
+
+    async def register(
+        self, request_id: bytes, name: str, group: str, public_key: bytes, timeout_s: float
+    ) -> Outcome:
+        """Put a voter on the roll, or give her a new key and group. Raises ClusterError."""
+        command = pb.RegisterVoter(
+            request_id=request_id, name=name, group=group, public_key=public_key
+        )
+        return await self._replica.propose(pb.Command(register_voter=command), timeout_s)
+
+    async def unregister(self, request_id: bytes, name: str, timeout_s: float) -> Outcome:
+        """Take a voter off the roll. Raises ClusterError."""
+        command = pb.UnregisterVoter(request_id=request_id, name=name)
+        return await self._replica.propose(pb.Command(unregister_voter=command), timeout_s)
+
+    async def create(self, token: bytes, command: pb.CreateElection, timeout_s: float) -> Outcome:
+        """Create an election; the command comes without its bearer. Raises ClusterError."""
+        bearer = self._bearer(token)
+        if bearer is None:
+            return Outcome.INVALID_TOKEN
+        command.bearer.CopyFrom(bearer)
+        return await self._propose_in_time(pb.Command(create_election=command), timeout_s)
+
+    async def extend(self, token: bytes, command: pb.ExtendElection, timeout_s: float) -> Outcome:
+        """Extend an election; the command comes without its bearer. Raises ClusterError."""
+        bearer = self._bearer(token)
+        if bearer is None:
+            return Outcome.INVALID_TOKEN
+        command.bearer.CopyFrom(bearer)
+        return await self._propose_in_time(pb.Command(extend_election=command), timeout_s)
+
+    async def cast(self, token: bytes, command: pb.CastBallot, timeout_s: float) -> Outcome:
+        """Cast a ballot; the command comes without its bearer. Raises ClusterError."""
+        bearer = self._bearer(token)
+        if bearer is None:
+            return Outcome.INVALID_TOKEN
+        command.bearer.CopyFrom(bearer)
+        return await self._propose_in_time(pb.Command(cast_ballot=command), timeout_s)
+
+    async def _propose_in_time(self, command: pb.Command, timeout_s: float) -> Outcome:
+        """Propose what depends on this node's clock, if the clock can be trusted."""
+        if not self._clock_is_sane():
+            raise NotCommitted("this node's clock is wrong, so it takes no ballots: ask another")
+        return await self._replica.propose(command, timeout_s)
+
+    # ------------------------------------------------------------------ reading
+
+    async def election(self, name: str, timeout_s: float) -> ElectionView | None:
+        """Return an election as it is now. Raises NotCommitted."""
+        return await self._replica.read_latest(lambda state: _view(state, name), timeout_s)
+
+    async def elections(self, after: str, size: int, timeout_s: float) -> list[ElectionView]:
+        """Return a page of elections by name. Raises NotCommitted."""
+        return await self._replica.read_latest(
+            lambda state: [_view_of(state, election) for election in state.page(after, size)],
+            timeout_s,
+        )
+
+    async def voters(self, after: str, size: int, timeout_s: float) -> list[Voter]:
+        """Return a page of the roll by name. Raises NotCommitted."""
+        return await self._replica.read_latest(
+            lambda state: list(state.roll.page(after, size)), timeout_s
+        )
+
+    async def results(self, name: str, timeout_s: float) -> ElectionView | None:
+        """Return an election, with its counts once it is closed. Raises NotCommitted.
+
+        A closed election never changes, so it is answered from here. One whose end has come by
+        this node's clock is about to close: the answer waits for that.
+        """
+        view = await self._replica.read(lambda state: _view(state, name))
+        if view is not None and view.closed:
+            return view
+        view = await self.election(name, timeout_s)
+        try:
+            async with asyncio.timeout(min(CLOSING_S, timeout_s)):
+                while view is not None and not view.closed and self._clock_us() >= view.end_us:
+                    await self._replica.change()
+                    view = await self._replica.read(lambda state: _view(state, name))
+        except TimeoutError:
+            pass
+        return view
+
+
+def _key_of(state: Elections, name: str) -> tuple[bytes, int]:
+    voter = state.roll.get(name)
+    return (NOBODY, 0) if voter is None else (voter.public_key, voter.key_version)
+
+
+def _view(state: Elections, name: str) -> ElectionView | None:
+    election = state.elections.get(name)
+    return None if election is None else _view_of(state, election)
+
+
+def _view_of(state: Elections, election: Election) -> ElectionView:
+    closed = state.is_closed(election)
+    return ElectionView(
+        name=election.name,
+        creator=election.creator,
+        groups=election.groups,
+        choices=election.choices,
+        end_us=election.end_us,
+        closed=closed,
+        counts=tuple(election.tally) if closed else (),
+    )

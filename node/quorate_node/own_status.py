@@ -1,0 +1,92 @@
+"""What this node says of itself."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from quorate_node import VERSION
+from quorate_node.config import NodeConfig
+from quorate_node.peers import Peers
+from quorate_proto.v1 import cluster_pb2 as pb
+from quorate_replication import Elections, Replica, Role
+from quorate_replication.state import snapshot
+
+DIGEST_INTERVAL_S = 1.0  # a digest reads the whole state: at most one in this time
+
+_ROLES = {
+    Role.LEADER: pb.ROLE_LEADER,
+    Role.FOLLOWER: pb.ROLE_FOLLOWER,
+    Role.CANDIDATE: pb.ROLE_CANDIDATE,
+}
+
+
+class OwnStatus:
+    """Answers for one node, from its own memory."""
+
+    def __init__(
+        self, config: NodeConfig, replica: Replica, peers: Peers, clock_us: Callable[[], int]
+    ) -> None:
+        self._config = config
+        self._replica = replica
+        self._peers = peers
+        self._clock_us = clock_us
+        self._client = next(m.client for m in config.members if m.name == config.name)
+        self._digest_lock = asyncio.Lock()
+        self._digest: tuple[int, bytes] = (-1, b"")
+        self._digest_due = 0.0
+        self.stopping = False
+
+    @property
+    def leader_name(self) -> str:
+        """The leader as this node knows it, or nothing."""
+        return self._replica.status.leader
+
+    def not_ready_reason(self) -> str:
+        """Return why this node should get no ballots now; empty if it should."""
+        if self.stopping:
+            return "it is stopping"
+        if not self._replica.status.leader:
+            return "it knows no leader"
+        if not self._replica.status.caught_up:
+            return "it is catching up"
+        if not self._peers.clock_is_sane():
+            return f"its clock is {self._peers.offset_us / 1e6:+.1f} s off the members' median"
+        return ""
+
+    async def report(self, *, include_digest: bool) -> pb.NodeStatus:
+        """Return this node's status; a digest comes with the index that it was made at."""
+        index, digest = await self._digest_now() if include_digest else (-1, b"")
+        now, reason = self._replica.status, self.not_ready_reason()
+        clock, offset = Timestamp(), Duration()
+        clock.FromMicroseconds(self._clock_us())
+        offset.FromMicroseconds(self._peers.offset_us)
+        return pb.NodeStatus(
+            name=self._config.name,
+            client_endpoint=self._client,
+            reachable=True,
+            role=_ROLES[now.role],
+            term=now.term,
+            leader_name=now.leader,
+            commit_index=now.commit_index,
+            applied_index=index if include_digest else now.applied_index,
+            ready=not reason,
+            not_ready_reason=reason,
+            clock=clock,
+            clock_offset=offset,
+            version=VERSION,
+            digest=digest,
+        )
+
+    async def _digest_now(self) -> tuple[int, bytes]:
+        async with self._digest_lock:
+            if self._digest[0] != self._replica.status.applied_index:
+                await asyncio.sleep(max(0.0, self._digest_due - monotonic()))
+                self._digest = await self._replica.read(self._look)
+                self._digest_due = monotonic() + DIGEST_INTERVAL_S
+            return self._digest
+
+    def _look(self, state: Elections) -> tuple[int, bytes]:  # in the engine's thread
+        return self._replica.status.applied_index, snapshot.digest(state)

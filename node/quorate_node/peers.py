@@ -1,0 +1,141 @@
+"""What the other members say of themselves, asked once a second; above all, what time it is.
+
+A member whose clock is away from the members' median says so, is not ready and serves no ballots
+until it is mended.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import grpc
+
+from quorate_node.config import Member
+from quorate_proto.v1 import cluster_pb2 as pb
+from quorate_proto.v1 import cluster_pb2_grpc
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 1.0
+TIMEOUT_S = 0.8
+DIGEST_TIMEOUT_S = 4.0
+
+
+def own_offset_us(peer_offsets_us: Iterable[int]) -> int:
+    """Return how far this clock is from the median of all members' clocks, this one included.
+
+    Args:
+        peer_offsets_us: each reachable peer's clock minus this one, microseconds. Of two middle
+            values the one nearer to this clock counts: between two clocks nobody can tell.
+    """
+    clocks = sorted((0, *peer_offsets_us))
+    middle = clocks[(len(clocks) - 1) // 2], clocks[len(clocks) // 2]
+    return -min(middle, key=abs)
+
+
+@dataclass(slots=True)
+class _Peer:
+    member: Member
+    stub: cluster_pb2_grpc.ClusterServiceAsyncStub
+    status: pb.NodeStatus
+    offset_us: int | None = None  # its clock minus ours; None while it does not answer
+
+
+class Peers:
+    """Asks the other members how they are, until cancelled.
+
+    Args:
+        others: every member but this one.
+        credentials: TLS towards them, or None for plaintext (lab mode).
+        clock_us: this machine's clock, microseconds since 1970 UTC.
+        limit_us: how far this clock may be off.
+    """
+
+    def __init__(
+        self,
+        others: Sequence[Member],
+        credentials: grpc.ChannelCredentials | None,
+        clock_us: Callable[[], int],
+        limit_us: int,
+    ) -> None:
+        self._clock_us = clock_us
+        self._limit_us = limit_us
+        self._channels = [_channel(member.client, credentials) for member in others]
+        self._peers = [
+            _Peer(member, cluster_pb2_grpc.ClusterServiceStub(channel), _unreachable(member))
+            for member, channel in zip(others, self._channels, strict=True)
+        ]
+        self._said_mad = False
+
+    @property
+    def offset_us(self) -> int:
+        """How far this clock is from the members' median."""
+        return own_offset_us(p.offset_us for p in self._peers if p.offset_us is not None)
+
+    def clock_is_sane(self) -> bool:
+        """Tell whether this clock is near enough to the members' median."""
+        return abs(self.offset_us) <= self._limit_us
+
+    def latest(self) -> list[pb.NodeStatus]:
+        """Return what each peer last said."""
+        return [peer.status for peer in self._peers]
+
+    async def run(self) -> None:
+        """Ask for ever."""
+        while True:
+            await self.ask(include_digest=False)
+            self._mention_clock()
+            await asyncio.sleep(INTERVAL_S)
+
+    async def ask(self, *, include_digest: bool) -> list[pb.NodeStatus]:
+        """Ask every peer now and return what they say."""
+        return await asyncio.gather(*(self._ask(peer, include_digest) for peer in self._peers))
+
+    async def close(self) -> None:
+        """Close the channels."""
+        for channel in self._channels:
+            await channel.close()
+
+    async def _ask(self, peer: _Peer, include_digest: bool) -> pb.NodeStatus:
+        before_us = self._clock_us()
+        request = pb.GetNodeStatusRequest(include_digest=include_digest)
+        timeout_s = DIGEST_TIMEOUT_S if include_digest else TIMEOUT_S
+        try:
+            reply = await peer.stub.GetNodeStatus(request, timeout=timeout_s)
+        except grpc.aio.AioRpcError:
+            peer.status, peer.offset_us = _unreachable(peer.member), None
+            return peer.status
+        after_us = self._clock_us()
+        if not include_digest:  # making a digest takes time, which would look like an offset
+            theirs_us = reply.node.clock.ToMicroseconds()
+            peer.offset_us = theirs_us - (before_us + after_us) // 2
+        peer.status = reply.node
+        return peer.status
+
+    def _mention_clock(self) -> None:
+        mad = not self.clock_is_sane()
+        if mad and not self._said_mad:
+            log.error(
+                "this machine's clock is %.1f s off the members' median: no ballots are taken "
+                "here until it is mended",
+                self.offset_us / 1e6,
+            )
+        elif self._said_mad and not mad:
+            log.warning("this machine's clock agrees with the members' again")
+        self._said_mad = mad
+
+
+def _channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    options = [
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 1000),
+        ("grpc.enable_retries", 0),
+    ]
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, options=options)
+    return grpc.aio.secure_channel(address, credentials, options=options)
+
+
+def _unreachable(member: Member) -> pb.NodeStatus:
+    return pb.NodeStatus(name=member.name, client_endpoint=member.client, reachable=False)

@@ -1,0 +1,133 @@
+"""A node's life: start, say when it is ready, stop gracefully."""
+
+import asyncio
+import logging
+import signal
+import time
+from contextlib import AsyncExitStack
+
+from quorate_node.application import Application
+from quorate_node.closer import announce_members, close_on_time
+from quorate_node.config import NodeConfig
+from quorate_node.credentials import Credentials, load_credentials
+from quorate_node.data_folder import open_data_folder
+from quorate_node.errors import SetupError
+from quorate_node.identity import Identity
+from quorate_node.own_status import OwnStatus
+from quorate_node.peers import Peers
+from quorate_node.secrets_file import read_secret
+from quorate_node.server import Servers
+from quorate_replication import Replica
+from quorate_replication.engine import EngineStartError
+from quorate_replication.options import RaftOptions
+from quorate_replication.raft import RaftEngine
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 5.0  # for calls under way when the node is told to stop
+READINESS_S = 0.1  # how often readiness is looked at
+
+
+def clock_us() -> int:
+    """Return this machine's clock, microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+async def serve(config: NodeConfig) -> None:
+    """Run a node until SIGTERM or SIGINT.
+
+    Raises:
+        SetupError: a file, certificate, setting or port is wrong; nothing was started.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    secret = read_secret(config.secret_file)
+    credentials = None if config.tls is None else load_credentials(config.tls, config.name)
+    with open_data_folder(config.data_dir, config.cluster_id, config.name):
+        async with AsyncExitStack() as stack:
+            await _run(config, secret, credentials, stop, stack)
+    log.info("stopped")
+
+
+async def _run(
+    config: NodeConfig,
+    secret: bytes,
+    credentials: Credentials | None,
+    stop: asyncio.Event,
+    stack: AsyncExitStack,
+) -> None:
+    options = _raft_options(config, secret)
+    replica = Replica(lambda applied: RaftEngine(options, applied), config.name, clock_us)
+    others = [member for member in config.members if member.name != config.name]
+    dialling = None if credentials is None else credentials.for_dialling()
+    peers = Peers(others, dialling, clock_us, int(config.max_clock_offset_s * 1e6))
+    stack.push_async_callback(peers.close)
+    own = OwnStatus(config, replica, peers, clock_us)
+    identity = Identity(secret, config.cluster_id)
+    application = Application(replica, identity, clock_us, peers.clock_is_sane)
+    servers = Servers(config, credentials, application, own, peers)
+    try:
+        await replica.start()
+    except EngineStartError as flaw:
+        raise SetupError(str(flaw)) from None
+    stack.push_async_callback(replica.stop)
+    await servers.start()
+    _say_hello(config)
+    members = [member.name for member in config.members]
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(announce_members(replica, members), name="members"),
+            tasks.create_task(close_on_time(replica, config.name, clock_us), name="closer"),
+            tasks.create_task(peers.run(), name="peers"),
+            tasks.create_task(_tell_readiness(own, servers), name="readiness"),
+        ]
+        await stop.wait()
+        log.info("stopping: no new calls, %g s for those under way", GRACE_S)
+        own.stopping = True
+        await servers.set_ready(ready=False)
+        await servers.stop(GRACE_S)
+        for task in running:
+            task.cancel()
+
+
+async def _tell_readiness(own: OwnStatus, servers: Servers) -> None:
+    said: str | None = None
+    while True:
+        reason = own.not_ready_reason()
+        if reason != said:
+            log.info("ready" if not reason else f"not ready: {reason}")
+            await servers.set_ready(ready=not reason)
+            said = reason
+        await asyncio.sleep(READINESS_S)
+
+
+def _raft_options(config: NodeConfig, secret: bytes) -> RaftOptions:
+    return RaftOptions(
+        name=config.name,
+        peers={member.name: member.peer for member in config.members},
+        bind=config.listen.peer,
+        data=config.data_dir,
+        secret=secret,
+        snapshot_entries=config.raft.snapshot_entries,
+        election_timeout_s=(
+            config.raft.election_timeout_min_s,
+            config.raft.election_timeout_max_s,
+        ),
+        heartbeat_s=config.raft.heartbeat_s,
+    )
+
+
+def _say_hello(config: NodeConfig) -> None:
+    log.info(
+        "node %s of cluster %s: clients at %s, officers at %s, peers at %s",
+        config.name,
+        config.cluster_id,
+        config.listen.client,
+        config.listen.officer or "the same",
+        config.listen.peer,
+    )
+    if config.lab:
+        log.warning(
+            "LAB MODE: plaintext, and anyone may register voters. Never hold a real election here."
+        )

@@ -1,0 +1,125 @@
+"""`voting.eVoting`, the course's contract: integers for outcomes, no request ids.
+
+A request gets an id here, so that this node's own retries inside the cluster are safe. A course
+client that repeats a ballot itself cannot be told from one that votes twice: it gets code 4.
+"""
+
+import secrets
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from quorate_node.application import Application
+from quorate_node.credentials import REGISTRAR
+from quorate_node.services.calls import Context, Officers, answers, time_for
+from quorate_proto import voting_pb2 as course
+from quorate_proto import voting_pb2_grpc
+from quorate_proto.internal import command_pb2 as commands
+from quorate_replication import Outcome
+from quorate_replication.state import limits
+
+MAX_COUNT = 2**31 - 1
+
+_REGISTER = {Outcome.ACCEPTED: 0, Outcome.REPLACED: 1}
+_UNREGISTER = {Outcome.ACCEPTED: 0, Outcome.VOTER_NOT_FOUND: 1}
+_CREATE = {
+    Outcome.ACCEPTED: 0,
+    Outcome.INVALID_TOKEN: 1,
+    Outcome.GROUPS_OR_CHOICES_MISSING: 2,
+}
+_CAST = {
+    Outcome.ACCEPTED: 0,
+    Outcome.INVALID_TOKEN: 1,
+    Outcome.ELECTION_NOT_FOUND: 2,
+    Outcome.GROUP_NOT_ALLOWED: 3,
+    Outcome.ELECTION_CLOSED: 2,
+    Outcome.ALREADY_CAST: 4,
+}
+REGISTER_UNDEFINED, UNREGISTER_UNDEFINED, CREATE_UNKNOWN, CAST_OTHER = 2, 2, 3, 5
+RESULT_AVAILABLE, RESULT_NO_ELECTION, RESULT_ONGOING = 0, 1, 2
+
+
+class CourseService(voting_pb2_grpc.eVotingServicer):
+    """Serves the course's clients unchanged."""
+
+    def __init__(self, application: Application, officers: Officers) -> None:
+        self._application = application
+        self._officers = officers
+
+    @answers
+    async def PreAuth(self, request: course.VoterName, context: Context) -> course.Challenge:
+        """Give any name a challenge."""
+        return course.Challenge(value=self._application.challenge(request.name))
+
+    @answers
+    async def Auth(self, request: course.AuthRequest, context: Context) -> course.AuthToken:
+        """Exchange a signed challenge for a token."""
+        token, _ = await self._application.authenticate(
+            request.name.name, request.response.value, time_for(context)
+        )
+        return course.AuthToken(value=token)
+
+    @answers
+    async def CreateElection(self, request: course.Election, context: Context) -> course.Status:
+        """Create an election."""
+        command = commands.CreateElection(
+            request_id=_own_id(),
+            name=request.name,
+            groups=request.groups,
+            choices=request.choices,
+            end_us=timestamp_us(request.end_date),
+        )
+        outcome = await self._application.create(request.token.value, command, time_for(context))
+        return course.Status(code=_CREATE.get(outcome, CREATE_UNKNOWN))
+
+    @answers
+    async def CastVote(self, request: course.Vote, context: Context) -> course.Status:
+        """Cast a ballot."""
+        command = commands.CastBallot(
+            request_id=_own_id(), election_name=request.election_name, choice=request.choice_name
+        )
+        outcome = await self._application.cast(request.token.value, command, time_for(context))
+        return course.Status(code=_CAST.get(outcome, CAST_OTHER))
+
+    @answers
+    async def GetResult(
+        self, request: course.ElectionName, context: Context
+    ) -> course.ElectionResult:
+        """Return the counts of a closed election."""
+        view = await self._application.results(request.name, time_for(context))
+        if view is None:
+            return course.ElectionResult(status=RESULT_NO_ELECTION)
+        if not view.closed:
+            return course.ElectionResult(status=RESULT_ONGOING)
+        counts = [
+            course.VoteCount(choice_name=choice, count=min(count, MAX_COUNT))
+            for choice, count in zip(view.choices, view.counts, strict=True)
+        ]
+        return course.ElectionResult(status=RESULT_AVAILABLE, counts=counts)
+
+    @answers
+    async def RegisterVoter(self, request: course.Voter, context: Context) -> course.Status:
+        """Put a voter on the roll."""
+        self._officers.check(context, REGISTRAR)
+        outcome = await self._application.register(
+            _own_id(), request.name, request.group, request.public_key, time_for(context)
+        )
+        return course.Status(code=_REGISTER.get(outcome, REGISTER_UNDEFINED))
+
+    @answers
+    async def UnregisterVoter(self, request: course.VoterName, context: Context) -> course.Status:
+        """Take a voter off the roll."""
+        self._officers.check(context, REGISTRAR)
+        outcome = await self._application.unregister(_own_id(), request.name, time_for(context))
+        return course.Status(code=_UNREGISTER.get(outcome, UNREGISTER_UNDEFINED))
+
+
+def timestamp_us(timestamp: Timestamp) -> int:
+    """Return microseconds since 1970 UTC; for no valid timestamp, a time that is refused."""
+    if not 0 <= timestamp.nanos < 10**9:
+        return limits.LATEST_US + 1
+    moment_us = timestamp.seconds * 1_000_000 + timestamp.nanos // 1000
+    return moment_us if limits.is_time(moment_us) else limits.LATEST_US + 1
+
+
+def _own_id() -> bytes:
+    return secrets.token_bytes(16)
