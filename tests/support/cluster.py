@@ -1,0 +1,166 @@
+"""A real cluster on this machine: real processes, disks, ports, TLS and signals."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import grpc
+
+from quorate_client.provision import plan_cluster, provision
+from quorate_proto.v1 import cluster_pb2, cluster_pb2_grpc
+
+T = TypeVar("T")
+PATIENCE_S = 30.0  # how long a condition is awaited before the test fails; never a measurement
+
+
+def free_ports(count: int) -> int:
+    """Return the first of `count` consecutive ports that nobody listens on."""
+    for first in range(20000 + (time.time_ns() // 1000) % 9000, 32000, count):
+        sockets: list[socket.socket] = []
+        try:
+            for port in range(first, first + count):
+                listener = socket.socket()
+                sockets.append(listener)
+                listener.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        else:
+            return first
+        finally:
+            for listener in sockets:
+                listener.close()
+    raise RuntimeError("no free ports")
+
+
+def eventually(look: Callable[[], T | None], what: str, patience_s: float = PATIENCE_S) -> T:
+    """Return the first value that is neither None nor False; fail after `patience_s`."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        value = look()
+        if value is not None and value is not False:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never happened: {what}")
+        time.sleep(0.02)
+
+
+class LocalCluster:
+    """Makes a cluster's folder and runs its nodes; everything is killed at the end."""
+
+    def __init__(self, folder: Path, *, nodes: int = 3, lab: bool = False) -> None:
+        first = free_ports(3 * nodes)
+        self.folder = folder
+        self.lab = lab
+        self.plan = plan_cluster(
+            nodes=nodes,
+            lab=lab,
+            client_port=first,
+            officer_port=None if lab else first + nodes,
+            peer_port=first + 2 * nodes,
+        )
+        provision(folder, self.plan)
+        self.names = [node.name for node in self.plan.nodes]
+        self.endpoints = {node.name: node.client for node in self.plan.nodes}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        for name in self.names:
+            self.start(name)
+        self.wait_ready()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for name in list(self.processes):
+            self.kill(name)
+
+    def start(self, name: str, *flags: str, prefix: tuple[str, ...] = ()) -> None:
+        """Start one node; its output goes to NAME.log in the folder."""
+        config = self.folder / "nodes" / name / "node.toml"
+        command = [*prefix, sys.executable, "-m", "quorate_node", "--config", str(config), *flags]
+        with self.log(name).open("ab") as log:
+            self.processes[name] = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def log(self, name: str) -> Path:
+        """Return where a node's output goes."""
+        return self.folder / f"{name}.log"
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a node a signal."""
+        self.processes[name].send_signal(number)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a node and wait until it is gone."""
+        process = self.processes.pop(name)
+        with suppress(ProcessLookupError):
+            process.kill()
+        process.wait()
+
+    def stop(self, name: str) -> int:
+        """SIGTERM a node; return its exit status."""
+        process = self.processes.pop(name)
+        process.terminate()
+        return process.wait(timeout=PATIENCE_S)
+
+    @contextmanager
+    def channel(self, name: str) -> Generator[grpc.Channel]:
+        """Yield a plain gRPC channel to a node's client port."""
+        if self.lab:
+            channel = grpc.insecure_channel(self.endpoints[name])
+        else:
+            ca = (self.folder / "ca.pem").read_bytes()
+            channel = grpc.secure_channel(
+                self.endpoints[name], grpc.ssl_channel_credentials(root_certificates=ca)
+            )
+        with channel:
+            yield channel
+
+    def status(self, name: str, *, include_digest: bool = False) -> cluster_pb2.NodeStatus | None:
+        """Return what a node says of itself, or None."""
+        request = cluster_pb2.GetNodeStatusRequest(include_digest=include_digest)
+        with self.channel(name) as channel, suppress(grpc.RpcError):
+            stub = cluster_pb2_grpc.ClusterServiceStub(channel)
+            return stub.GetNodeStatus(request, timeout=5).node
+        return None
+
+    def is_ready(self, name: str) -> bool:
+        """Tell whether a node says that it is ready."""
+        status = self.status(name)
+        return status is not None and status.ready
+
+    def wait_ready(self, *names: str) -> None:
+        """Wait until these nodes (or all that run) are ready."""
+        for name in names or tuple(self.processes):
+            eventually(partial(self.is_ready, name), f"{name} is ready")
+
+    def leader(self) -> str:
+        """Return the name of the leader that a majority agrees on, waiting for one."""
+        return eventually(self._agreed_leader, "a majority agrees on a leader")
+
+    def _agreed_leader(self) -> str | None:
+        views = [status.leader_name for name in self.processes if (status := self.status(name))]
+        for view in set(views) - {""}:
+            if views.count(view) > len(self.names) // 2 and view in self.processes:
+                return view
+        return None
+
+    def same_digest(self) -> bytes:
+        """Wait until every running node has the same digest at the same index; return it."""
+        return eventually(self._digest, "equal digests")
+
+    def _digest(self) -> bytes | None:
+        seen = [self.status(name, include_digest=True) for name in self.processes]
+        states = {(s.applied_index, s.digest) for s in seen if s is not None}
+        return states.pop()[1] if len(states) == 1 and None not in seen else None
