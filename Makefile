@@ -1,0 +1,19 @@
+.PHONY: demo test dev clean help
+
+help:  ## say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.venv/ready: pyproject.toml scripts/make-venv
+	@PYTHON="$(PYTHON)" scripts/make-venv
+
+demo: .venv/ready  ## an election on three nodes that loses its leader, in under a minute
+	@.venv/bin/quorate demo
+
+test: .venv/ready  ## lint, types, import contracts, generated code, all tests
+	@.venv/bin/tox
+
+dev: .venv/ready  ## everything for working on Quorate, in .venv
+	@.venv/bin/python -m pip install -q --group dev
+
+clean:  ## take away all that was made here
+	rm -rf .venv .tox .hypothesis .mypy_cache .pytest_cache .ruff_cache dist
