@@ -37,7 +37,7 @@ def own_offset_us(peer_offsets_us: Iterable[int]) -> int:
 @dataclass(slots=True)
 class _Peer:
     member: Member
-    stub: cluster_pb2_grpc.ClusterServiceAsyncStub
+    stub: "cluster_pb2_grpc.ClusterServiceAsyncStub"  # quoted: only its stubs have it
     status: pb.NodeStatus
     offset_us: int | None = None  # its clock minus ours; None while it does not answer
 

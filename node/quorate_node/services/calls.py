@@ -66,7 +66,8 @@ def _status_of(flaw: Exception) -> tuple[grpc.StatusCode, str, str]:
 
 
 async def _abort(context: Context, code: grpc.StatusCode, message: str, outcome: str) -> NoReturn:
-    await context.abort(code, message, trailing_metadata=((OUTCOME_KEY, outcome),))
+    known = cast(tuple[tuple[str, str], ...], context.trailing_metadata() or ())
+    await context.abort(code, message, trailing_metadata=(*known, (OUTCOME_KEY, outcome)))
     raise AssertionError  # abort always raises; the type does not say so
 
 

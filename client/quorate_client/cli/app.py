@@ -1,0 +1,40 @@
+"""The `quorate` command, assembled."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from quorate_client.cli import ballots, cluster, elections, keys, status, voters
+from quorate_client.cli.options import Settings, with_settings
+
+app = typer.Typer(
+    name="quorate",
+    add_completion=False,
+    pretty_exceptions_enable=False,  # main() prints one line instead
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"quorate {version('quorate')}")
+        raise typer.Exit
+
+
+@app.callback()
+@with_settings
+def root(
+    _settings: Settings,  # kept by the decorator for the command that follows
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Hold elections on a fault-tolerant cluster."""
+
+
+app.add_typer(keys.app, name="key")
+app.add_typer(voters.app, name="voter")
+app.add_typer(elections.app, name="election")
+app.command("vote")(ballots.vote)
+app.command("status")(status.status)
+cluster.register(app)

@@ -1,0 +1,100 @@
+"""`quorate status`: how the cluster is."""
+
+from typing import Annotated
+
+import typer
+
+from quorate_client.cli import output
+from quorate_client.cli.options import Settings, with_settings
+from quorate_client.errors import NotDone
+from quorate_proto.v1.cluster_pb2 import GetClusterStatusResponse, NodeStatus, Role
+
+
+@with_settings
+def status(
+    settings: Settings,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="With a hash of each node's whole state.")
+    ] = False,
+) -> None:
+    """Show the nodes as any one of them sees them.
+
+    Exits with 0 if a majority is ready, else with 4.
+
+    Example: quorate status --digest
+    """
+    with settings.client() as client:
+        cluster = client.cluster_status(include_digest=digest)
+    ready = sum(node.reachable and node.ready for node in cluster.nodes)
+    majority = ready > len(cluster.nodes) // 2
+    leader = next((n.name for n in cluster.nodes if n.reachable and n.role == Role.ROLE_LEADER), "")
+    if settings.json:
+        output.emit(
+            {
+                "cluster_id": cluster.cluster_id,
+                "answered_by": cluster.answered_by,
+                "leader": leader or None,
+                "majority_ready": majority,
+                "nodes": [_document(node) for node in cluster.nodes],
+            }
+        )
+    else:
+        _show(cluster, leader, digest)
+    if not majority:
+        message = f"{ready} of {len(cluster.nodes)} nodes are ready, which is no majority"
+        if settings.json:
+            raise typer.Exit(NotDone.exit_code)
+        raise NotDone(f"{message}; look at the logs of the others")
+
+
+def _show(cluster: GetClusterStatusResponse, leader: str, digest: bool) -> None:
+    columns = ["node", "endpoint", "role", "term", "commit", "applied", "ready", "clock offset"]
+    rows: list[list[str]] = []
+    for node in cluster.nodes:
+        row = [node.name, node.client_endpoint]
+        if not node.reachable:
+            rows.append([*row, "unreachable", *[""] * (len(columns) - 3 + digest)])
+            continue
+        row += [_role(node), str(node.term), str(node.commit_index), str(node.applied_index)]
+        row += ["yes" if node.ready else f"no: {node.not_ready_reason}", _offset(node)]
+        rows.append([*row, node.digest.hex()] if digest else row)
+    if digest:
+        columns.append("digest")
+    output.table(columns, rows, numbers=("term", "commit", "applied", "clock offset"))
+    output.say(f"leader: {leader}" if leader else "no leader")
+
+
+def _document(node: NodeStatus) -> dict[str, object]:
+    document: dict[str, object] = {
+        "name": node.name,
+        "endpoint": node.client_endpoint,
+        "reachable": node.reachable,
+    }
+    if node.reachable:
+        document |= {
+            "role": _role(node),
+            "term": node.term,
+            "leader": node.leader_name or None,
+            "commit_index": node.commit_index,
+            "applied_index": node.applied_index,
+            "ready": node.ready,
+            "not_ready_reason": node.not_ready_reason or None,
+            "clock_offset_s": node.clock_offset.ToTimedelta().total_seconds(),
+            "version": node.version,
+        }
+    if node.digest:
+        document["digest"] = node.digest.hex()
+    return document
+
+
+def _role(node: NodeStatus) -> str:
+    names = {
+        Role.ROLE_LEADER: "leader",
+        Role.ROLE_FOLLOWER: "follower",
+        Role.ROLE_CANDIDATE: "candidate",
+    }
+    return names.get(node.role, "unknown")
+
+
+def _offset(node: NodeStatus) -> str:
+    return f"{node.clock_offset.ToTimedelta().total_seconds() * 1000:+.0f} ms"

@@ -1,0 +1,109 @@
+"""What goes into a cluster's folder: every file of a plan, as bytes, before any is written.
+
+The formats are those of docs/SEAMS.md. Keys and the secret are made here; nothing is read from
+or written to the disk.
+"""
+
+import datetime as dt
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import tomli_w
+
+from quorate_client.provision.certificates import Authority, Identity
+from quorate_client.provision.plan import NodePlan, Plan
+
+PROFILE = "cluster.toml"
+OFFICERS = ("registrar", "operator")
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to write: its path from the cluster's folder; a `secret` one is its owner's only."""
+
+    path: str
+    content: bytes
+    secret: bool = False
+
+    def __repr__(self) -> str:
+        return f"NewFile({self.path!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class NewCluster:
+    """A cluster's id (32 hex digits), its files, and the folders that must exist though empty."""
+
+    cluster_id: str
+    files: tuple[NewFile, ...]
+    folders: tuple[str, ...]
+
+
+def lay_out(plan: Plan, now: dt.datetime) -> NewCluster:
+    """Make the keys, certificates and configuration of `plan`; certificates count from `now`."""
+    cluster_id = secrets.token_hex(16)
+    secret = secrets.token_hex(SECRET_BYTES).encode()
+    authority = None if plan.lab else Authority(cluster_id, now)
+    files = [NewFile(PROFILE, _toml(_profile(plan, cluster_id)))]
+    if authority is not None:
+        files += _pair("ca", authority.identity)
+        for role in OFFICERS:
+            files += _pair(f"officers/{role}", authority.officer(role))
+    for node in plan.nodes:
+        files.append(NewFile(f"nodes/{node.name}/node.toml", _toml(_node(plan, node, cluster_id))))
+        files.append(NewFile(f"nodes/{node.name}/cluster.secret", secret, secret=True))
+        if authority is not None:
+            files.append(NewFile(f"nodes/{node.name}/ca.pem", authority.identity.certificate))
+            files += _pair(f"nodes/{node.name}/node", authority.node(node.name, node.host))
+    return NewCluster(
+        cluster_id=cluster_id,
+        files=tuple(files),
+        folders=tuple(f"nodes/{node.name}/data" for node in plan.nodes),
+    )
+
+
+def _pair(stem: str, identity: Identity) -> Iterator[NewFile]:
+    yield NewFile(f"{stem}.pem", identity.certificate)
+    yield NewFile(f"{stem}.key", identity.key, secret=True)
+
+
+def _profile(plan: Plan, cluster_id: str) -> dict[str, object]:
+    profile: dict[str, object] = {"cluster_id": cluster_id, "lab": plan.lab}
+    if not plan.lab:
+        profile["ca"] = "ca.pem"
+    profile["nodes"] = [
+        {"name": node.name, "client": node.client}
+        | ({} if node.officer is None else {"officer": node.officer})
+        for node in plan.nodes
+    ]
+    if not plan.lab:
+        profile["officers"] = {
+            role: {"certificate": f"officers/{role}.pem", "key": f"officers/{role}.key"}
+            for role in OFFICERS
+        }
+    return profile
+
+
+def _node(plan: Plan, node: NodePlan, cluster_id: str) -> dict[str, object]:
+    listen = {"client": node.client, "peer": node.peer}
+    if node.officer is not None:
+        listen["officer"] = node.officer
+    settings: dict[str, object] = {
+        "cluster_id": cluster_id,
+        "name": node.name,
+        "lab": plan.lab,
+        "data_dir": "data",
+        "secret_file": "cluster.secret",
+        "listen": listen,
+    }
+    if not plan.lab:
+        settings["tls"] = {"ca": "ca.pem", "certificate": "node.pem", "key": "node.key"}
+    settings["members"] = [
+        {"name": member.name, "client": member.client, "peer": member.peer} for member in plan.nodes
+    ]
+    return settings
+
+
+def _toml(document: dict[str, object]) -> bytes:
+    return tomli_w.dumps(document).encode()
