@@ -1,4 +1,4 @@
-.PHONY: demo test dev clean help
+.PHONY: demo test venv dev clean help
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -11,6 +11,8 @@ demo: .venv/ready  ## an election on three nodes that loses its leader, in under
 
 test: .venv/ready  ## lint, types, import contracts, generated code, all tests
 	@.venv/bin/tox
+
+venv: .venv/ready  ## set up .venv with the quorate commands
 
 dev: .venv/ready  ## everything for working on Quorate, in .venv
 	@.venv/bin/python -m pip install -q --group dev
