@@ -47,6 +47,11 @@ class Settings:
             json=self.json or outer.json,
         )
 
+    @property
+    def timeout_s(self) -> float:
+        """How many seconds a whole call may take."""
+        return self.timeout or DEFAULT_TIMEOUT_S
+
     def profile(self) -> Profile:
         """Return the cluster that is meant; LocalError if none is."""
         if self.endpoints is not None:
@@ -69,7 +74,7 @@ class Settings:
 
     def client(self) -> Client:
         """Return a client of the cluster that is meant."""
-        return Client(self.profile(), timeout_s=self.timeout or DEFAULT_TIMEOUT_S)
+        return Client(self.profile(), timeout_s=self.timeout_s)
 
 
 _PANEL = "Common options"

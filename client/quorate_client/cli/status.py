@@ -1,5 +1,6 @@
 """`quorate status`: how the cluster is."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -9,6 +10,8 @@ from quorate_client.cli.options import Settings, with_settings
 from quorate_client.errors import NotDone
 from quorate_proto.v1.cluster_pb2 import GetClusterStatusResponse, NodeStatus, Role
 
+LOOK_AGAIN_S = 0.2
+
 
 @with_settings
 def status(
@@ -16,17 +19,23 @@ def status(
     digest: Annotated[
         bool, typer.Option("--digest", help="With a hash of each node's whole state.")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Until a majority is ready, or --timeout is over.")
+    ] = False,
 ) -> None:
     """Show the nodes as any one of them sees them.
 
     Exits with 0 if a majority is ready, else with 4.
 
-    Example: quorate status --digest
+    Example: quorate status --wait
     """
+    deadline = time.monotonic() + settings.timeout_s
     with settings.client() as client:
         cluster = client.cluster_status(include_digest=digest)
-    ready = sum(node.reachable and node.ready for node in cluster.nodes)
-    majority = ready > len(cluster.nodes) // 2
+        while wait and not _majority_ready(cluster) and time.monotonic() < deadline:
+            time.sleep(LOOK_AGAIN_S)
+            cluster = client.cluster_status(include_digest=digest)
+    majority = _majority_ready(cluster)
     leader = next((n.name for n in cluster.nodes if n.reachable and n.role == Role.ROLE_LEADER), "")
     if settings.json:
         output.emit(
@@ -41,10 +50,18 @@ def status(
     else:
         _show(cluster, leader, digest)
     if not majority:
-        message = f"{ready} of {len(cluster.nodes)} nodes are ready, which is no majority"
         if settings.json:
             raise typer.Exit(NotDone.exit_code)
-        raise NotDone(f"{message}; look at the logs of the others")
+        message = f"{_ready(cluster)} of {len(cluster.nodes)} nodes are ready, which is no majority"
+        raise NotDone(f"{message}; wait with --wait, or look at the logs of the others")
+
+
+def _ready(cluster: GetClusterStatusResponse) -> int:
+    return sum(node.reachable and node.ready for node in cluster.nodes)
+
+
+def _majority_ready(cluster: GetClusterStatusResponse) -> bool:
+    return _ready(cluster) > len(cluster.nodes) // 2
 
 
 def _show(cluster: GetClusterStatusResponse, leader: str, digest: bool) -> None:

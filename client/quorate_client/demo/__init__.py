@@ -20,28 +20,30 @@ async def demo(options: Options, stage: Stage, *, keep: bool) -> Report:
     Raises QuorateError if it could not be carried out, KeyboardInterrupt at SIGINT, SIGTERM or
     SIGHUP. Nothing runs any more in any case.
     """
-    root = Path(tempfile.mkdtemp(prefix="quorate-demo-"))
-    directory = root / "cluster"
-    task = asyncio.create_task(run_demo(directory, options, stage))
     asked: list[str] = []
+    task: asyncio.Task[Report] | None = None
 
     def stop(name: str) -> None:
         asked.append(name)
-        task.cancel()
+        if task is not None:
+            task.cancel()
 
-    removable = False
-    try:
-        with signals(stop):
+    with signals(stop):  # before there is anything to clean up
+        root = Path(tempfile.mkdtemp(prefix="quorate-demo-"))
+        task = asyncio.create_task(run_demo(root / "cluster", options, stage))
+        removable = False
+        try:
             report = await task
-        removable = report.passed
-    except asyncio.CancelledError:
-        removable = True
-        if asked:
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        if keep or not removable:
-            stage.say(f"the cluster's folder is {directory}, the logs are in {directory / LOGS}")
-        else:
-            shutil.rmtree(root, ignore_errors=True)
+            removable = report.passed
+        except asyncio.CancelledError:
+            removable = True
+            if asked:
+                raise KeyboardInterrupt from None
+            raise
+        finally:
+            if keep or not removable:
+                folder = root / "cluster"
+                stage.say(f"the cluster's folder is {folder}, the logs are in {folder / LOGS}")
+            else:
+                shutil.rmtree(root, ignore_errors=True)
     return report

@@ -31,8 +31,8 @@ NODES = 3
 ELECTION = "demo"
 READY_WITHIN_S = 60.0
 AFTER_END_S = 30.0  # for ballots without an answer, and for the results
-CASTING_SHARE = 0.55  # of the time that the election is open: the rest is for stragglers
-VOTERS_PER_S = 60
+STRAGGLERS_S = 7.0  # between the last voter's start and the end, but at most half of it all
+VOTERS_PER_S = 50  # two cores carry that, with a TLS connection for each
 SHORTEST_S = 15.0
 
 
@@ -47,7 +47,12 @@ class Options:
     @property
     def open_s(self) -> float:
         """How many seconds the election is open."""
-        return self.seconds or max(SHORTEST_S, self.voters / VOTERS_PER_S / CASTING_SHARE)
+        return self.seconds or max(SHORTEST_S, self.voters / VOTERS_PER_S + STRAGGLERS_S)
+
+    @property
+    def casting_s(self) -> float:
+        """Over how many seconds the voters come."""
+        return max(self.open_s / 2, self.open_s - STRAGGLERS_S)
 
 
 async def run_demo(directory: Path, options: Options, stage: Stage) -> Report:
@@ -154,7 +159,7 @@ class _Demo:
             ELECTION,
             voters,
             self._ledger,
-            spread_s=CASTING_SHARE * self._options.open_s,
+            spread_s=self._options.casting_s,
             give_up_at=end + AFTER_END_S,
         )
         title = f"casting {len(voters)} ballots"
@@ -171,9 +176,11 @@ class _Demo:
             within_s = left_s + AFTER_END_S
             self._answers = await ask_every_node(self.profile, ELECTION, within_s=within_s)
 
+        def waited() -> int:
+            return min(total, int(time.monotonic() - began))
+
         total = max(1, round(left_s))
         with self._stage.part(f"waiting {total} s for the end of the election", total) as show:
-            waited = lambda: min(total, int(time.monotonic() - began))  # noqa: E731  short
             await first_of(ask(), self._stage.follow(waited, show))
             show(total)
 

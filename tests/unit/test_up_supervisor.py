@@ -1,0 +1,189 @@
+"""The supervisor, with stand-ins for nodes: what dies, what comes back, what is left."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from quorate_client.errors import LocalError
+from quorate_client.profile import Node, Profile
+from quorate_client.up import Supervisor
+from quorate_client.up.backoff import Backoff
+from quorate_client.up.events import Died, Event, Started, Stopped
+
+PROFILE = Profile((Node("n1", "127.0.0.1:1"), Node("n2", "127.0.0.1:2")), lab=True, cluster_id="ab")
+SLEEPS = "import time; time.sleep(600)"
+DIES_ONCE = """
+import pathlib, sys, time
+mark = pathlib.Path(sys.argv[1])
+if mark.exists(): time.sleep(600)
+mark.touch()
+sys.exit('out of luck')
+"""
+
+
+class NoPause(Backoff):
+    def pause_s(self, lived_s: float) -> float:
+        super().pause_s(lived_s)
+        return 0.0
+
+
+class Events(list[Event]):
+    """The reported events, and a way to wait for one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._news = asyncio.Event()
+
+    def __call__(self, event: Event) -> None:
+        self.append(event)
+        self._news.set()
+
+    async def wait_for(self, wanted: Callable[[Event], bool], times: int = 1) -> Event:
+        while len(found := [event for event in self if wanted(event)]) < times:
+            self._news.clear()
+            await self._news.wait()
+        return found[-1]
+
+    def pids(self) -> list[int]:
+        return [event.pid for event in self if isinstance(event, Started)]
+
+
+def supervisor(
+    folder: Path,
+    events: Events,
+    code: str,
+    *arguments: str,
+    restart: bool = False,
+    grace_s: float = 10.0,
+) -> Supervisor:
+    def command(node: Node) -> Sequence[str]:
+        return [sys.executable, "-c", code if node.name == "n1" else SLEEPS, *arguments]
+
+    return Supervisor(
+        folder, PROFILE, events, restart=restart, command=command, pauses=NoPause, grace_s=grace_s
+    )
+
+
+def run_pids(folder: Path) -> list[int | None]:
+    return [node["pid"] for node in json.loads((folder / "run.json").read_text())["nodes"]]
+
+
+def gone(pids: Sequence[int]) -> bool:
+    return not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def died(event: Event) -> bool:
+    return isinstance(event, Died)
+
+
+def started(event: Event) -> bool:
+    return isinstance(event, Started)
+
+
+async def test_nothing_is_left_at_the_end(tmp_path: Path) -> None:
+    events = Events()
+    async with supervisor(tmp_path, events, SLEEPS) as running:
+        assert run_pids(tmp_path) == events.pids()
+        assert running.running("n1")
+    assert gone(events.pids())
+    assert not (tmp_path / "run.json").exists()
+    assert [type(event) for event in events] == [Started, Started, Stopped]
+
+
+async def test_nothing_is_left_after_an_error(tmp_path: Path) -> None:
+    events = Events()
+    with pytest.raises(ZeroDivisionError):
+        async with supervisor(tmp_path, events, SLEEPS):
+            raise ZeroDivisionError
+    assert gone(events.pids())
+    assert not (tmp_path / "run.json").exists()
+
+
+async def test_nothing_is_left_when_a_later_node_cannot_be_started(tmp_path: Path) -> None:
+    events = Events()
+
+    def command(node: Node) -> Sequence[str]:
+        program = sys.executable if node.name == "n1" else str(tmp_path / "missing")
+        return [program, "-c", SLEEPS]
+
+    with pytest.raises(LocalError, match="missing"):
+        async with Supervisor(tmp_path, PROFILE, events, restart=True, command=command):
+            raise AssertionError
+    assert len(events.pids()) == 1
+    assert gone(events.pids())
+    assert not (tmp_path / "run.json").exists()
+
+
+async def test_a_death_is_told_with_the_last_words(tmp_path: Path) -> None:
+    events = Events()
+    async with supervisor(tmp_path, events, "raise SystemExit('out of [red]luck')"):
+        event = await events.wait_for(died)
+        assert event == Died("n1", "exit status 1", "out of [red]luck", None)
+        assert run_pids(tmp_path) == [None, events.pids()[1]]
+
+
+async def test_what_died_comes_back_if_asked_for(tmp_path: Path) -> None:
+    events = Events()
+    mark = str(tmp_path / "mark")
+    async with supervisor(tmp_path, events, DIES_ONCE, mark, restart=True) as running:
+        await events.wait_for(started, times=3)
+        assert events[2] == Died("n1", "exit status 1", "out of luck", 0.0)
+        assert run_pids(tmp_path) == [events.pids()[2], events.pids()[1]]
+        assert running.running("n1")
+    assert gone(events.pids())
+
+
+async def test_a_node_that_is_held_stays_down_until_released(tmp_path: Path) -> None:
+    events = Events()
+    async with supervisor(tmp_path, events, SLEEPS, restart=True) as running:
+        running.kill("n1")
+        assert await events.wait_for(died) == Died("n1", "SIGKILL", "", None)
+        os.kill(events.pids()[1], signal.SIGKILL)  # another one, by hand: it comes back
+        await events.wait_for(lambda event: isinstance(event, Started) and event.name == "n2", 2)
+        assert not running.running("n1")
+        running.release("n1")
+        await events.wait_for(lambda event: isinstance(event, Started) and event.name == "n1", 2)
+
+
+async def test_a_bad_configuration_is_not_tried_again(tmp_path: Path) -> None:
+    events = Events()
+    code = "import sys; sys.stderr.write('error: port 1 is taken\\n'); sys.exit(6)"
+    with pytest.raises(LocalError, match=r"^n1 did not start: port 1 is taken$"):
+        async with supervisor(tmp_path, events, code, restart=True) as running:
+            await running.failed()
+    assert gone(events.pids())
+
+
+async def test_a_held_node_is_not_down_for_good(tmp_path: Path) -> None:
+    events = Events()
+    async with supervisor(tmp_path, events, "raise SystemExit(1)") as running:
+        running.kill("n2")
+        waiting = asyncio.create_task(running.failed())
+        await events.wait_for(died, times=2)
+        assert not waiting.done()  # n2 is only held
+        waiting.cancel()
+    assert gone(events.pids())
+
+
+async def test_one_that_ignores_sigterm_is_killed_when_hurried(tmp_path: Path) -> None:
+    events = Events()
+    code = "import signal, time; signal.signal(15, 1); print('up', flush=True); time.sleep(600)"
+    log = tmp_path / "logs" / "n1.log"
+    running = supervisor(tmp_path, events, code, grace_s=600)
+    async with running:
+        while not log.exists() or "up" not in log.read_text():  # noqa: ASYNC110  a file
+            await asyncio.sleep(0.01)
+        running.hurry()
+    assert gone(events.pids())
+
+
+def test_pauses_double_up_to_half_a_minute_and_begin_anew_after_a_long_life() -> None:
+    backoff = Backoff()
+    assert [backoff.pause_s(0.1) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    assert [backoff.pause_s(3600), backoff.pause_s(1)] == [1, 2]
