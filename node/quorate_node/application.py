@@ -5,7 +5,8 @@ Both gRPC services, the course's and the native one, translate to and from this.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import grpc
 
@@ -17,6 +18,7 @@ from quorate_replication.state.election import Election
 from quorate_replication.state.roll import Voter
 
 CLOSING_S = 3.0  # how long a question for results waits for a close that is due
+LOOK_AGAIN_S = 0.05  # the close may come between a look and the wait for a change
 NOBODY = bytes(32)  # a key to check against, so that strangers take as long as voters
 
 
@@ -160,7 +162,9 @@ class Application:
     async def voters(self, after: str, size: int, timeout_s: float) -> list[Voter]:
         """Return a page of the roll by name. Raises NotCommitted."""
         return await self._replica.read_latest(
-            lambda state: list(state.roll.page(after, size)), timeout_s
+            # Copies: the raft thread goes on changing its own.
+            lambda state: [replace(voter) for voter in state.roll.page(after, size)],
+            timeout_s,
         )
 
     async def results(self, name: str, timeout_s: float) -> ElectionView | None:
@@ -176,7 +180,9 @@ class Application:
         try:
             async with asyncio.timeout(min(CLOSING_S, timeout_s)):
                 while view is not None and not view.closed and self._clock_us() >= view.end_us:
-                    await self._replica.change()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_AGAIN_S):
+                            await self._replica.change()
                     view = await self._replica.read(lambda state: _view(state, name))
         except TimeoutError:
             pass

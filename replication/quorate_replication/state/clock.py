@@ -26,12 +26,16 @@ class ClusterClock:
         """Replace the members; readings of those that stay are kept."""
         self.members = members
         self.readings = {m: self.readings[m] for m in members if m in self.readings}
+        self._advance()
 
     def observe(self, member: str, reading_us: int) -> None:
         """Take a member's newest reading; strangers and impossible times are ignored."""
         if member not in self.members or not is_time(reading_us):
             return
         self.readings[member] = reading_us
+        self._advance()
+
+    def _advance(self) -> None:
         in_order = sorted(self.readings.get(m, NEVER_US) for m in self.members)
         lower_median = in_order[(len(in_order) - 1) // 2]
         self.now_us = max(self.now_us, lower_median)

@@ -82,7 +82,8 @@ class Elections:
         if not _is_request_id(command.request_id):
             return Outcome.MALFORMED
         taken = self.elections.get(command.name)
-        if taken is not None and taken.request_id == command.request_id:
+        name = command.bearer.voter_name
+        if taken is not None and (taken.request_id, taken.creator) == (command.request_id, name):
             return Outcome.ACCEPTED
         creator = self._bearer(command.bearer)
         if creator is None:
@@ -114,7 +115,9 @@ class Elections:
         if not _is_request_id(command.request_id):
             return Outcome.MALFORMED
         election = self.elections.get(command.name)
-        if election is not None and command.request_id in election.extensions:
+        name = command.bearer.voter_name
+        own = election is not None and election.creator == name
+        if election is not None and own and command.request_id in election.extensions:
             return Outcome.ACCEPTED
         voter = self._bearer(command.bearer)
         if voter is None:

@@ -3,9 +3,18 @@
 from bisect import bisect_right, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quorate_replication.state import limits
 from quorate_replication.state.outcome import Outcome
+
+
+class Answer(NamedTuple):
+    """What one request was told; a registration and an unregistration are never the same."""
+
+    request_id: bytes
+    outcome: Outcome
+    unregistered: bool
 
 
 @dataclass(slots=True)
@@ -21,15 +30,18 @@ class Voter:
     public_key: bytes
     key_version: int
     registered: bool
-    answers: tuple[tuple[bytes, Outcome], ...] = ()
+    answers: tuple[Answer, ...] = ()
 
-    def answer_to(self, request_id: bytes) -> Outcome | None:
+    def answer_to(self, request_id: bytes, *, unregistered: bool) -> Outcome | None:
         """Return what that request was told, if it is among the latest."""
-        return next((outcome for known, outcome in self.answers if known == request_id), None)
+        for answer in self.answers:
+            if answer.request_id == request_id and answer.unregistered == unregistered:
+                return answer.outcome
+        return None
 
-    def remember(self, request_id: bytes, outcome: Outcome) -> None:
+    def remember(self, answer: Answer) -> None:
         """Keep the answer for when the request is repeated."""
-        self.answers = (*self.answers, (request_id, outcome))[-limits.ANSWERS_PER_VOTER :]
+        self.answers = (*self.answers, answer)[-limits.ANSWERS_PER_VOTER :]
 
 
 class Roll:
@@ -73,8 +85,10 @@ class Roll:
         Either way the key version moves on, which ends every token that was made before.
         """
         voter = self._voters.get(name)
-        if voter is not None and (answer := voter.answer_to(request_id)) is not None:
-            return answer
+        if voter is not None:
+            answer = voter.answer_to(request_id, unregistered=False)
+            if answer is not None:
+                return answer
         if not limits.is_name(name):
             return Outcome.NAME_INVALID
         if not limits.is_name(group):
@@ -89,7 +103,7 @@ class Roll:
         outcome = Outcome.REPLACED if voter.registered else Outcome.ACCEPTED
         voter.group, voter.public_key, voter.registered = group, public_key, True
         voter.key_version += 1
-        voter.remember(request_id, outcome)
+        voter.remember(Answer(request_id, outcome, unregistered=False))
         return outcome
 
     def unregister(self, request_id: bytes, name: str) -> Outcome:
@@ -97,12 +111,12 @@ class Roll:
         voter = self._voters.get(name)
         if voter is None:
             return Outcome.VOTER_NOT_FOUND
-        if (answer := voter.answer_to(request_id)) is not None:
+        if (answer := voter.answer_to(request_id, unregistered=True)) is not None:
             return answer
         if not voter.registered:
             return Outcome.VOTER_NOT_FOUND
         voter.registered = False
-        voter.remember(request_id, Outcome.ACCEPTED)
+        voter.remember(Answer(request_id, Outcome.ACCEPTED, unregistered=True))
         return Outcome.ACCEPTED
 
     def bearer(self, name: str, key_version: int) -> Voter | None:

@@ -17,7 +17,7 @@ from quorate_replication.state.clock import ClusterClock
 from quorate_replication.state.election import Election
 from quorate_replication.state.elections import Elections
 from quorate_replication.state.outcome import Outcome
-from quorate_replication.state.roll import Voter
+from quorate_replication.state.roll import Answer, Voter
 
 SNAPSHOT_VERSION = 1
 PARTICIPANTS_PER_RECORD = 1000
@@ -69,7 +69,12 @@ def load(chunks: Iterable[bytes]) -> Elections:
         sha.update(frame)
         records += 1
         loader.take(record)
-    if footer is None or footer.records != records or footer.digest != sha.finalize():
+    if (
+        records == 0
+        or footer is None
+        or footer.records != records
+        or footer.digest != sha.finalize()
+    ):
         raise SnapshotError("snapshot: damaged or cut off (the digest does not match)")
     return loader.state
 
@@ -126,7 +131,10 @@ def _voter_record(voter: Voter) -> pb.VoterState:
         public_key=voter.public_key,
         key_version=voter.key_version,
         registered=voter.registered,
-        answers=[pb.Answer(request_id=known, outcome=told) for known, told in voter.answers],
+        answers=[
+            pb.Answer(request_id=known, outcome=told, unregistered=unregistered)
+            for known, told, unregistered in voter.answers
+        ],
     )
 
 
@@ -181,11 +189,16 @@ class _Loader:
                 f"snapshot: version {header.version} is newer than this program's "
                 f"{SNAPSHOT_VERSION}; update it"
             )
+        if header.version == 0:
+            raise SnapshotError("snapshot: the header has no version")
         self._headed = True
 
     def _voter(self, record: pb.VoterState) -> None:
         try:
-            answers = tuple((known.request_id, Outcome(known.outcome)) for known in record.answers)
+            answers = tuple(
+                Answer(known.request_id, Outcome(known.outcome), known.unregistered)
+                for known in record.answers
+            )
         except ValueError:
             raise SnapshotError("snapshot: an outcome that we do not know") from None
         voter = Voter(
