@@ -61,7 +61,8 @@ class Application:
     # ------------------------------------------------------------------ who is it
 
     def challenge(self, name: str) -> bytes:
-        """Return what `name` must sign; any name gets one."""
+        """Return what `name` must sign; any name gets one. Raises NotCommitted."""
+        self._check_clock()
         return self._identity.challenge(name, self._clock_us())
 
     async def authenticate(self, name: str, response: bytes, timeout_s: float) -> tuple[bytes, int]:
@@ -74,6 +75,7 @@ class Application:
             Refusal: UNAUTHENTICATED.
             NotCommitted: no leader.
         """
+        self._check_clock()
         if len(response) <= MAX_RESPONSE_BYTES:
             token = await self._token_for(name, response)
             if token is not None:
@@ -99,6 +101,10 @@ class Application:
         if bearer is None:
             return None
         return pb.Bearer(voter_name=bearer.voter_name, key_version=bearer.key_version)
+
+    def _check_clock(self) -> None:
+        if not self._clock_is_sane():
+            raise NotCommitted("this node cannot trust its clock: ask another")
 
     # ------------------------------------------------------------------ changing
 
@@ -142,8 +148,7 @@ class Application:
 
     async def _propose_in_time(self, command: pb.Command, timeout_s: float) -> Outcome:
         """Propose what depends on this node's clock, if the clock can be trusted."""
-        if not self._clock_is_sane():
-            raise NotCommitted("this node's clock is wrong, so it takes no ballots: ask another")
+        self._check_clock()
         return await self._replica.propose(command, timeout_s)
 
     # ------------------------------------------------------------------ reading

@@ -42,6 +42,7 @@ async def close_on_time(replica: Replica, member: str, clock_us: Callable[[], in
                 await replica.barrier(TIMEOUT_S)
             except ClusterError as flaw:
                 log.debug("could not send the clock: %s", flaw)
+                await asyncio.sleep(BREATH_S)
             continue
         wait_s = LOOK_AGAIN_S
         if end_us is not None and now_us < end_us:

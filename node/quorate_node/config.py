@@ -71,9 +71,9 @@ class Raft(_Section):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if not 2 * self.heartbeat_s < self.election_timeout_min_s < self.election_timeout_max_s:
+        if not 3 * self.heartbeat_s < self.election_timeout_min_s < self.election_timeout_max_s:
             raise ValueError(
-                "needs 2 x heartbeat_s < election_timeout_min_s < election_timeout_max_s"
+                "needs 3 x heartbeat_s < election_timeout_min_s < election_timeout_max_s"
             )
         return self
 

@@ -19,7 +19,6 @@ from quorate_node.errors import SetupError
 OFFICER_URI = "urn:quorate:officer:"
 NODE_URI = "urn:quorate:node:"
 REGISTRAR, OPERATOR = "registrar", "operator"
-ANYONE = "anyone"  # every caller's role in lab mode
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from quorate_proto.v1 import cluster_pb2 as pb
 from quorate_replication import Elections, Replica, Role
 from quorate_replication.state import snapshot
 
+STUCK_S = 1.0  # a node that is behind and applies nothing for this long is not ready
 DIGEST_INTERVAL_S = 1.0  # a digest reads the whole state: at most one in this time
 
 _ROLES = {
@@ -37,6 +38,8 @@ class OwnStatus:
         self._digest_lock = asyncio.Lock()
         self._digest: tuple[int, bytes] = (-1, b"")
         self._digest_due = 0.0
+        self._current = False  # it has caught up with the leader that it knows
+        self._applied, self._applied_at = 0, 0.0
         self.stopping = False
 
     @property
@@ -49,12 +52,26 @@ class OwnStatus:
         if self.stopping:
             return "it is stopping"
         if not self._replica.status.leader:
+            self._current = False
             return "it knows no leader"
-        if not self._replica.status.caught_up:
+        if self._is_behind():
             return "it is catching up"
+        if not self._peers.clock_is_known:
+            return "it has not compared its clock with the other members' yet"
         if not self._peers.clock_is_sane():
             return f"its clock is {self._peers.offset_us / 1e6:+.1f} s off the members' median"
         return ""
+
+    def _is_behind(self) -> bool:
+        """Tell whether it has yet to catch up, or stands still behind the leader.
+
+        Under load some entries are always on their way: that is no lag.
+        """
+        now, status = monotonic(), self._replica.status
+        self._current |= status.caught_up
+        if status.caught_up or status.applied_index != self._applied:
+            self._applied, self._applied_at = status.applied_index, now
+        return not self._current or now - self._applied_at > STUCK_S
 
     async def report(self, *, include_digest: bool) -> pb.NodeStatus:
         """Return this node's status; a digest comes with the index that it was made at."""

@@ -67,6 +67,8 @@ class Peers:
             for member, channel in zip(others, self._channels, strict=True)
         ]
         self._said_mad = False
+        self.clock_is_known = False
+        """Whether so many members once told the time that theirs and ours were a majority."""
 
     @property
     def offset_us(self) -> int:
@@ -74,8 +76,8 @@ class Peers:
         return own_offset_us(p.offset_us for p in self._peers if p.offset_us is not None)
 
     def clock_is_sane(self) -> bool:
-        """Tell whether this clock is near enough to the members' median."""
-        return abs(self.offset_us) <= self._limit_us
+        """Tell whether this clock is near enough to the members' median, as far as is known."""
+        return self.clock_is_known and abs(self.offset_us) <= self._limit_us
 
     def latest(self) -> list[pb.NodeStatus]:
         """Return what each peer last said."""
@@ -114,6 +116,10 @@ class Peers:
         return peer.status
 
     def _mention_clock(self) -> None:
+        told = sum(peer.offset_us is not None for peer in self._peers)
+        self.clock_is_known |= 2 * (told + 1) > len(self._peers) + 1
+        if not self.clock_is_known:
+            return
         mad = not self.clock_is_sane()
         if mad and not self._said_mad:
             log.error(

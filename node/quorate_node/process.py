@@ -16,7 +16,7 @@ from quorate_node.identity import Identity
 from quorate_node.own_status import OwnStatus
 from quorate_node.peers import Peers
 from quorate_node.secrets_file import read_secret
-from quorate_node.server import Servers
+from quorate_node.server import Servers, check_address
 from quorate_replication import Replica
 from quorate_replication.engine import EngineStartError
 from quorate_replication.options import RaftOptions
@@ -25,6 +25,7 @@ from quorate_replication.raft import RaftEngine
 log = logging.getLogger(__name__)
 
 GRACE_S = 5.0  # for calls under way when the node is told to stop
+DRAIN_S = 0.5  # before that, new calls are sent elsewhere: closed connections tell callers less
 READINESS_S = 0.1  # how often readiness is looked at
 
 
@@ -57,6 +58,7 @@ async def _run(
     stop: asyncio.Event,
     stack: AsyncExitStack,
 ) -> None:
+    check_address(config.listen.peer, "peers")
     options = _raft_options(config, secret)
     replica = Replica(lambda applied: RaftEngine(options, applied), config.name, clock_us)
     others = [member for member in config.members if member.name != config.name]
@@ -86,6 +88,7 @@ async def _run(
         log.info("stopping: no new calls, %g s for those under way", GRACE_S)
         own.stopping = True
         await servers.set_ready(ready=False)
+        await asyncio.sleep(DRAIN_S)
         await servers.stop(GRACE_S)
         for task in running:
             task.cancel()

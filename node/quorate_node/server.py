@@ -1,5 +1,8 @@
 """The gRPC side of a node: its listeners and what they serve."""
 
+import asyncio
+import socket
+
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -110,11 +113,28 @@ class Servers:
 
     async def stop(self, grace_s: float) -> None:
         """Take no more calls; give those under way `grace_s` seconds."""
-        for server in self._servers:
-            await server.stop(grace_s)
+        await asyncio.gather(*(server.stop(grace_s) for server in self._servers))
+
+
+def check_address(address: str, whom: str) -> None:
+    """Try an address before gRPC or PySyncObj does: they fill the log with why they can't.
+
+    Raises:
+        SetupError: it can't be listened on, for `whom`.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        family, kind, protocol, _, where = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as flaw:
+        raise SetupError(f"cannot listen for {whom} on {address}: {flaw.strerror}") from None
 
 
 def _listen(server: grpc.aio.Server, address: str, tls: grpc.ServerCredentials | None) -> None:
+    check_address(address, "clients")
     try:
         if tls is None:
             port = server.add_insecure_port(address)

@@ -1,8 +1,8 @@
 """Replication: the election state machine, and the one way to make it replicated and durable.
 
 `state` is pure: batches of commands in, outcomes out. `Replica` is what a node uses: it
-proposes commands, reads the state and reports on the cluster. `core` is the only module that
-knows PySyncObj.
+proposes commands, reads the state and reports on the cluster. `core` and `journal` are all that
+know PySyncObj.
 """
 
 from quorate_replication.engine import Engine, EngineStatus, Role

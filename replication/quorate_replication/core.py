@@ -1,4 +1,6 @@
-"""The one module that knows PySyncObj: a `SyncObj` that `raft.RaftEngine` drives.
+"""PySyncObj's Raft as a `SyncObj` that `raft.RaftEngine` drives.
+
+This module and `journal.py` are the only ones that know PySyncObj.
 
 PySyncObj 0.3.17 is pinned exactly, because privates of its `SyncObj` are overridden here (by
 subclassing, nothing is patched). What it still gets wrong, and what stands in for now, is in
@@ -6,12 +8,13 @@ docs/DESIGN.md, "Replication".
 """
 
 import logging
+import secrets
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
+from struct import error as StructError  # noqa: N812 - it is a class
 from typing import cast
 
 from pysyncobj import FAIL_REASON, SyncObj, SyncObjConf, SyncObjException
-from pysyncobj.journal import FileJournal
 from pysyncobj.node import Node, TCPNode
 from pysyncobj.poller import POLL_EVENT_TYPE
 from pysyncobj.syncobj import monotonicTime
@@ -27,7 +30,8 @@ from quorate_replication.engine import (
     Settled,
     Unknown,
 )
-from quorate_replication.guards import Guards, Message
+from quorate_replication.guards import Guards, Message, not_here
+from quorate_replication.journal import Journal, open_journal
 from quorate_replication.machine import Machine, fail_stop
 from quorate_replication.options import RaftOptions
 from quorate_replication.snapshot_file import Entry
@@ -36,6 +40,7 @@ from quorate_replication.state.outcome import Outcome
 log = logging.getLogger(__name__)
 
 TESTED_VERSION = "0.3.17"
+PING, PING_S = "ping", 0.5
 _REGULAR, _NO_OP = 0, 1  # PySyncObj's command types; no other may be in our log
 
 # What PySyncObj reports when a command is certainly in no log.
@@ -65,10 +70,20 @@ class _Transport(TCPTransport):
 
     def _onMessageReceived(self, node: Node, message: Message) -> None:  # noqa: N802 - PySyncObj's name
         self.received += 1
+        if message["type"] == PING:
+            return
         if self._core.leaving and message["type"] == "apply_command":
-            self.send(node, _not_here(message))
+            self.send(node, not_here(message))
         else:
             self.guards.receive(node, message)
+
+    def _onNodeConnected(self, node: Node) -> None:  # noqa: N802 - PySyncObj's name
+        self.guards.connected(node)
+        super()._onNodeConnected(node)
+
+    def _onNodeDisconnected(self, node: Node) -> None:  # noqa: N802 - PySyncObj's name
+        super()._onNodeDisconnected(node)
+        self._core.lost(node)
 
     def hand_on(self, node: Node, message: Message) -> None:
         """Give SyncObj a message that the guards have passed."""
@@ -92,7 +107,6 @@ class RaftCore(SyncObj):
             bindAddress=options.bind,
             password=options.secret,  # Fernet: a stranger's frame never reaches the unpickler
             maxBindRetries=1,  # an address that is taken is an error, not a wait
-            journalFile=str(options.data / "raft.journal"),
             fullDumpFile=str(options.data / "raft.snapshot"),
             serializer=self._write_snapshot,
             deserializer=self._load_snapshot,
@@ -106,21 +120,28 @@ class RaftCore(SyncObj):
             appendEntriesPeriod=options.heartbeat_s,
             appendEntriesUseBatch=True,  # with the explicit send in step()
             appendEntriesBatchSizeBytes=1 << 20,  # no command is ever cut into pieces
-            connectionTimeout=2.0,
+            connectionTimeout=max(2.0, high),  # stock asserts that it is no less than `high`
             connectionRetryTime=0.25,
             commandsWaitLeader=False,  # no leader is an answer: definitely not done
             dynamicMembershipChange=False,
         )
         own = TCPNode(options.peers[options.name])
+        self._ping_due = 0.0
+        self._snapshot_written = False
         try:
-            _align_journal(options.data)
+            self._journal = open_journal(options.data)
             super().__init__(own, others, conf=conf, transportClass=_Transport)
         except SyncObjException:
+            self.destroy()
             raise EngineStartError(
                 f"cannot listen for peers on {options.bind}: is the port in use?"
             ) from None
-        except (OSError, ValueError) as flaw:
+        except (OSError, ValueError, StructError) as flaw:
             raise EngineStartError(f"cannot read the log in {options.data}: {flaw}") from flaw
+        # Stock looks at this only when there is a snapshot.
+        self._SyncObj__raftCommitIndex = min(self.raftCommitIndex, self._journal[-1][1])
+        # An answer to the process that ran here before us must not settle a proposal of ours.
+        self._SyncObj__commandsLocalCounter = secrets.randbits(48)
 
     # ------------------------------------------------------------------ what the guards need
 
@@ -136,8 +157,8 @@ class RaftCore(SyncObj):
 
     @property
     def commit_index(self) -> int:
-        """The last entry known to be committed."""
-        return self.raftCommitIndex
+        """The last entry known to be committed; SyncObj forgets it when it loads a snapshot."""
+        return max(self.raftCommitIndex, self.raftLastApplied)
 
     @property
     def applied_index(self) -> int:
@@ -147,8 +168,7 @@ class RaftCore(SyncObj):
     @property
     def entries(self) -> Sequence[Entry]:
         """The log; never empty."""
-        entries: Sequence[Entry] = self._SyncObj__raftLog
-        return entries
+        return cast(Sequence[Entry], self._journal)
 
     @property
     def next_index(self) -> dict[Hashable, int]:
@@ -189,8 +209,19 @@ class RaftCore(SyncObj):
     @property
     def caught_up(self) -> bool:
         """Whether all is applied that the leader had committed when it was last heard."""
-        heard = self._SyncObj__leaderCommitIndex
+        if self._isLeader():
+            return self.applied_index >= self.commit_index
+        heard = self.transport.guards.leader_commit
         return self._getLeader() is not None and heard is not None and self.applied_index >= heard
+
+    def lost(self, node: Node) -> None:
+        """Believe in the leader no longer when the link to it is gone, until it is heard again.
+
+        Stock believes in it until the next leader election, and starts none while it is
+        connected to nobody: proposals would go to the dead.
+        """
+        if self._getLeader() == node:
+            self._SyncObj__raftLeader = None
 
     def propose(self, entry: bytes, done: Callable[[Settled], None]) -> None:
         """Append on the leader, wherever it is."""
@@ -213,16 +244,39 @@ class RaftCore(SyncObj):
         """Do all that is due; return whether more may be due at once."""
         before = (self.entries[-1][1], self.raftCommitIndex, self.transport.received)
         self.doTick(0.0)
+        if self._snapshot_written:  # until it cuts the log, stock floods laggards with nothing
+            self._snapshot_written = False
+            self._SyncObj__tryLogCompaction()
+        self._ping()
         after = (self.entries[-1][1], self.raftCommitIndex, self.transport.received)
         if self._isLeader() and after[:2] != before[:2]:
             self._SyncObj__sendAppendEntries()  # stock waits for the next heartbeat
         return after != before
+
+    def _ping(self) -> None:
+        """Keep the links between followers alive.
+
+        Stock closes a link that was silent for its timeout when it is next used: the first
+        vote requests after a leader's death would be lost.
+        """
+        if self.now() >= self._ping_due:
+            self._ping_due = self.now() + PING_S
+            for node in self.otherNodes:
+                self.transport.send(node, {"type": PING})
 
     def wait(self, seconds: float) -> None:
         """Sleep until a message or a watched descriptor, `seconds` at most."""
         self._poller.poll(seconds)
 
     # ------------------------------------------------------------------ applying and snapshots
+
+    @property
+    def _SyncObj__raftLog(self) -> Journal:  # noqa: N802 - PySyncObj's name
+        return self._journal
+
+    @_SyncObj__raftLog.setter
+    def _SyncObj__raftLog(self, journal: object) -> None:  # noqa: N802 - PySyncObj's name
+        """Ours is open already; SyncObj would make one of its own."""
 
     def _SyncObj__doApplyCommand(self, command: bytes) -> object:  # noqa: N802 - PySyncObj's name
         """Apply one entry. Stock unpickles a method name here, and retries what raises."""
@@ -236,6 +290,7 @@ class RaftCore(SyncObj):
     def _write_snapshot(self, path: str, entries: tuple[Entry, Entry, object]) -> None:
         last, previous, _ = entries
         snapshot_file.write(Path(path), previous, last, self._machine.dump())
+        self._snapshot_written = True
         log.info("snapshot written at index %d", last[1])
 
     def _load_snapshot(self, path: str) -> tuple[Entry, Entry, set[Node]]:
@@ -249,39 +304,11 @@ class RaftCore(SyncObj):
         return header.last, header.previous, set()
 
 
-def _align_journal(data: Path) -> None:
-    """Cut the journal to the snapshot, if a crash came between writing one and cutting.
-
-    Stock clears the whole journal when the two do not match, and with it every entry that was
-    acknowledged after the snapshot.
-    """
-    journal, snapshot = data / "raft.journal", data / "raft.snapshot"
-    if not (journal.exists() and snapshot.exists()):
-        return
-    header = snapshot_file.read_header(snapshot)
-    entries = FileJournal(str(journal))
-    try:
-        start = header.previous[1] - entries[0][1] if len(entries) else -1
-        if start > 0 and list(entries[start : start + 2]) == [header.previous, header.last]:
-            entries.deleteEntriesTo(start)
-    finally:
-        entries._destroy()  # noqa: SLF001 - the only way to close it
-
-
 def _check_version() -> None:
     if VERSION != TESTED_VERSION:
         raise EngineStartError(
             f"PySyncObj {VERSION} is installed, but only {TESTED_VERSION} is known to be safe"
         )
-
-
-def _not_here(proposal: Message) -> Message:
-    """Answer a forwarded proposal that this member won't take: definitely not done."""
-    return {
-        "type": "apply_command_response",
-        "request_id": proposal.get("request_id", 0),
-        "error": FAIL_REASON.NOT_LEADER,
-    }
 
 
 def _reason_name(reason: int) -> str:

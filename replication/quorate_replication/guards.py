@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from quorate_replication import snapshot_file
 from quorate_replication.machine import fail_stop
 
+NOT_LEADER = 4  # FAIL_REASON.NOT_LEADER, on PySyncObj's wire
+
 Message = dict[str, Any]
 Entry = tuple[bytes, int, int]  # command, index, term
 
@@ -27,7 +29,7 @@ class RaftView(Protocol):
 
     @property
     def commit_index(self) -> int:
-        """The last entry that it knows to be committed."""
+        """The last entry that it knows to be committed; what it has applied counts as such."""
         ...
 
     @property
@@ -70,12 +72,16 @@ class Guards:
         self._raft = raft
         self._ack_cap: int | None = None
         self._resent: dict[Hashable, tuple[int, float]] = {}
-        self._unwanted: dict[Hashable, tuple[int, int]] = {}  # snapshot streams that we skip
+        self._stream: tuple[Hashable, int, int] | None = None
+        self.leader_commit: int | None = None
+        """What the leader last said is committed; SyncObj is told less where that is unproven."""
 
     # ------------------------------------------------------------------ outgoing
 
     def sending(self, message: Message) -> Message:
         """Return the message as it should leave."""
+        if message["type"] == "apply_command":
+            return {**message, "term": self._raft.term}
         if message["type"] != "next_node_idx":
             return message
         # Stock acknowledgements carry no term, so an old one counts in a new term.
@@ -85,10 +91,14 @@ class Guards:
         if message["reset"]:
             # Everything that we know to be committed matches any leader: one round trip
             # instead of two kinds of reset that overtake each other.
-            message["next_node_idx"] = max(self._raft.commit_index, self._raft.applied_index) + 1
+            message["next_node_idx"] = self._raft.commit_index + 1
         return message
 
     # ------------------------------------------------------------------ incoming
+
+    def connected(self, node: Hashable) -> None:
+        """Drop half a snapshot: chunks were lost with the old connection, and stock goes on."""
+        self._drop_stream(node)
 
     def receive(self, node: Hashable, message: Message) -> None:
         """Check one message and hand on what is right of it."""
@@ -97,8 +107,21 @@ class Guards:
                 self._acknowledgement(node, message)
             case "append_entries":
                 self._append(node, message)
+            case "apply_command":
+                self._proposal(node, message)
             case _:
                 self._raft.handle(node, message)
+
+    def _proposal(self, node: Hashable, message: Message) -> None:
+        """Take a forwarded proposal in the term that it was sent in, or never.
+
+        One that was long on its way must not enter the log behind its own repetition, whose
+        rejection was already told.
+        """
+        if message.get("term") == self._raft.term:
+            self._raft.handle(node, message)
+        else:
+            self._raft.reply(node, not_here(message))
 
     def _acknowledgement(self, node: Hashable, message: Message) -> None:
         term = message.get("term", 0)
@@ -133,7 +156,9 @@ class Guards:
     def _append(self, node: Hashable, message: Message) -> None:
         if message["term"] < self._raft.term:
             self._raft.reply(node, _no(self._raft.term))  # so that the old leader steps down
-        elif "prevLogIdx" in message:
+            return
+        self.leader_commit = message["commit_index"]
+        if "prevLogIdx" in message:
             self._append_entries(node, message)
         else:
             self._append_snapshot(node, message)
@@ -174,37 +199,43 @@ class Guards:
         """Never install a snapshot over a state that is past it, nor trust its commit index.
 
         These messages carry a commit index but no log check: stock lets a returning leader
-        commit its own uncommitted entries by it.
+        commit its own uncommitted entries by it. And stock goes on in the middle of a stream
+        whose beginning was lost.
         """
         chunk = message["serialized"]
         if chunk:
-            _, is_first, is_last = chunk
+            head, is_first, is_last = chunk
             if is_first:
-                self._look_at(node, chunk[0])
-            if node in self._unwanted:
+                self._stream = (node, *_snapshot_in(head))
+            stream = self._stream_from(node)
+            if stream is None or self._is_past(*stream):
                 self._skip(node, message, is_last=is_last)
                 return
             if is_last:
-                self._raft.handle(node, message)
-                return
+                self._stream = None
         self._raft.handle(node, self._capped(message))
 
-    def _look_at(self, node: Hashable, head: bytes) -> None:
-        self._unwanted.pop(node, None)
-        last = snapshot_file.parse_header(head)
-        if last is None:
-            fail_stop("the leader sent a snapshot whose header does not check")
-        _, index, term = last.last
-        if index <= self._raft.applied_index or self._has(index, term):
-            self._unwanted[node] = (index, term)
+    def _stream_from(self, node: Hashable) -> tuple[int, int] | None:
+        """Return index and term of the snapshot that is coming from that peer."""
+        if self._stream is None or self._stream[0] != node:
+            return None
+        return self._stream[1:]
+
+    def _drop_stream(self, node: Hashable) -> None:
+        if self._stream_from(node) is not None:
+            self._stream = None
+
+    def _is_past(self, index: int, term: int) -> bool:
+        return index <= self._raft.applied_index or self._has(index, term)
 
     def _skip(self, node: Hashable, message: Message, *, is_last: bool) -> None:
         if not is_last:
             self._raft.handle(node, self._capped({**message, "serialized": None}))
             return
-        index, term = self._unwanted.pop(node)
-        if self._has(index, term):
-            proof: Message = {"prevLogIdx": index, "prevLogTerm": term, "entries": []}
+        stream = self._stream_from(node)
+        self._drop_stream(node)
+        if stream is not None and self._has(*stream):
+            proof: Message = {"prevLogIdx": stream[0], "prevLogTerm": stream[1], "entries": []}
             kept = {key: value for key, value in message.items() if key != "serialized"}
             self._append_entries(node, {**kept, **proof})
         else:
@@ -217,6 +248,23 @@ class Guards:
 
     def _capped(self, message: Message) -> Message:
         return {**message, "commit_index": min(message["commit_index"], self._raft.commit_index)}
+
+
+def _snapshot_in(head: bytes) -> tuple[int, int]:
+    header = snapshot_file.parse_header(head)
+    if header is None:
+        fail_stop("the leader sent a snapshot whose header does not check")
+    _, index, term = header.last
+    return index, term
+
+
+def not_here(proposal: Message) -> Message:
+    """Answer a forwarded proposal that this member won't take: definitely not done."""
+    return {
+        "type": "apply_command_response",
+        "request_id": proposal.get("request_id", 0),
+        "error": NOT_LEADER,
+    }
 
 
 def _no(term: int) -> Message:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from quorate_proto.internal import command_pb2 as pb
-from quorate_replication.engine import Committed, Engine, Settled, Unknown
+from quorate_replication.engine import Committed, Engine, Refused, Settled, Unknown
 from quorate_replication.errors import NotCommitted, OutcomeUnknown, Overloaded
 from quorate_replication.state.elections import BATCH_VERSION
 from quorate_replication.state.outcome import Outcome
@@ -104,8 +104,9 @@ class Proposer:
         for waiting in batch:
             waiting.in_flight = True
         settled = await self._submit(batch)
-        for waiting in batch:
+        for waiting in batch:  # a caller whose time is just up must not call it definite
             waiting.in_flight = False
+            waiting.maybe_done |= not isinstance(settled, Refused)
         if isinstance(settled, Committed):
             outcomes = iter(settled.outcomes)
             for waiting in batch:
@@ -114,8 +115,6 @@ class Proposer:
                     waiting.answer.set_result(outcome)
             return
         log.debug("batch of %d not settled: %s", len(batch), settled.why)
-        for waiting in batch:
-            waiting.maybe_done |= isinstance(settled, Unknown)
         self._waiting.extendleft(reversed(batch))
         await asyncio.sleep(RETRY_S)
 

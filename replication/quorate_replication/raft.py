@@ -61,6 +61,7 @@ class RaftEngine:
         self._stopping.set()
         self._wake()
         self._thread.join()
+        self._close_wakers()
 
     def _post(self, job: Callable[[RaftCore], None]) -> None:
         self._jobs.append(job)
@@ -76,6 +77,7 @@ class RaftEngine:
         core = self._start_core()
         self._started.set()
         if core is None:
+            self._close_wakers()
             return
         try:
             while not self._stopping.is_set():
@@ -88,13 +90,23 @@ class RaftEngine:
     def _start_core(self) -> RaftCore | None:
         try:
             core = RaftCore(self._options, self._machine)
+            for end in (self._waker, self._woken):
+                end.setblocking(False)
+            core.watch(self._woken.fileno(), self._on_wake)
+            core.step()  # loads the snapshot, so that nobody sees the state without it
         except EngineStartError as flaw:
             self._start_error = flaw
             return None
-        for end in (self._waker, self._woken):
-            end.setblocking(False)
-        core.watch(self._woken.fileno(), self._on_wake)
+        except Exception as flaw:  # whoever waits for the start must hear of it
+            log.exception("PySyncObj does not start")
+            self._start_error = EngineStartError(f"PySyncObj does not start: {flaw!r}")
+            return None
+        self._publish(core)
         return core
+
+    def _close_wakers(self) -> None:
+        self._waker.close()
+        self._woken.close()
 
     def _on_wake(self) -> None:
         with suppress(BlockingIOError):
@@ -104,13 +116,11 @@ class RaftEngine:
     def _turn(self, core: RaftCore) -> None:
         while self._jobs:
             self._jobs.popleft()(core)
-        applied = core.applied_index
         more = core.step()
         self._publish(core)
-        if core.applied_index != applied:
-            self._on_applied()
         if not more and not self._jobs:
             core.wait(TICK_S)
+            self._publish(core)  # a snapshot may have come
 
     def _publish(self, core: RaftCore) -> None:
         status = EngineStatus(
@@ -130,7 +140,10 @@ class RaftEngine:
                 log.info(
                     "%s in term %d, leader %s", status.role.value, status.term, status.leader or "?"
                 )
+            applied = self.status.applied_index
             self.status = status
+            if applied != status.applied_index:
+                self._on_applied()
 
     def _hand_over(self, core: RaftCore) -> None:
         """Let a follower take over before we go, so that voters feel no election timeout."""
@@ -139,6 +152,8 @@ class RaftEngine:
         self._jobs.clear()
         alone = len(self._options.peers) == 1
         while core.role is Role.LEADER and not alone and core.now() < deadline:
+            if not core.hasQuorum:  # the others are stopping too: nobody can take over
+                break
             core.transferLeadership()
             pause = core.now() + 5 * TICK_S
             while core.role is Role.LEADER and core.now() < pause:
@@ -148,5 +163,5 @@ class RaftEngine:
 
     def _linger(self, core: RaftCore, deadline: float) -> None:
         """Stay to vote until the new leader is known."""
-        while not core.leader_name and core.now() < deadline:
+        while not core.leader_name and core.hasQuorum and core.now() < deadline:
             self._turn(core)

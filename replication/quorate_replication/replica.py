@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from quorate_proto.internal import command_pb2 as pb
 from quorate_replication.engine import Engine, EngineStatus
@@ -35,6 +35,8 @@ class Replica:
         self._proposer = Proposer(self._engine, member, clock_us)
         self._changed = asyncio.Event()
         self._proposing: asyncio.Task[None] | None = None
+        self._reading: set[asyncio.Future[Any]] = set()
+        self._stopped = False
 
     async def start(self) -> None:
         """Start the engine. Raises EngineStartError."""
@@ -48,6 +50,9 @@ class Replica:
             with suppress(asyncio.CancelledError):
                 await self._proposing
         await asyncio.to_thread(self._engine.stop)
+        self._stopped = True
+        for seen in self._reading:
+            _fail(seen, NotCommitted("this node has stopped; nothing was read"))
 
     @property
     def status(self) -> EngineStatus:
@@ -70,7 +75,12 @@ class Replica:
             raise NotCommitted("the cluster has no leader; nothing was read") from flaw
 
     async def read(self, look: Callable[[Elections], T]) -> T:
-        """Return what `look` sees in the state as it is here now, perhaps behind the others."""
+        """Return what `look` sees in the state as it is here now, perhaps behind the others.
+
+        Raises what `look` raises, and NotCommitted once this replica was stopped.
+        """
+        if self._stopped:
+            raise NotCommitted("this node has stopped; nothing was read")
         seen: asyncio.Future[T] = self._loop.create_future()
 
         def job(state: Elections) -> None:  # in the engine's thread
@@ -80,7 +90,11 @@ class Replica:
                 self._post(partial(_fail, seen, flaw))
 
         self._engine.inspect(job)
-        return await seen
+        self._reading.add(seen)
+        try:
+            return await seen
+        finally:
+            self._reading.discard(seen)
 
     async def read_latest(self, look: Callable[[Elections], T], timeout_s: float) -> T:
         """Return what `look` sees after a barrier: linearizable. Raises NotCommitted."""

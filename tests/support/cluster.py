@@ -9,10 +9,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from signal import SIGTERM
 from types import TracebackType
 from typing import Self, TypeVar
 
 import grpc
+from grpc_health.v1 import health_pb2
 
 from quorate_client.provision import plan_cluster, provision
 from quorate_proto.v1 import cluster_pb2, cluster_pb2_grpc
@@ -50,6 +52,18 @@ def eventually(look: Callable[[], T | None], what: str, patience_s: float = PATI
         if time.monotonic() > deadline:
             raise AssertionError(f"never happened: {what}")
         time.sleep(0.02)
+
+
+def unary(channel: grpc.Channel, method: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
+    """Return a call of bytes to bytes."""
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
+    return call
+
+
+def outcome_of(error: grpc.RpcError) -> str | None:
+    """Return what an error's trailing metadata says of the call: definite or indefinite."""
+    trailers = {item.key: str(item.value) for item in error.trailing_metadata() or ()}
+    return trailers.get("quorate-outcome")
 
 
 class LocalCluster:
@@ -108,11 +122,13 @@ class LocalCluster:
             process.kill()
         process.wait()
 
-    def stop(self, name: str) -> int:
-        """SIGTERM a node; return its exit status."""
-        process = self.processes.pop(name)
-        process.terminate()
-        return process.wait(timeout=PATIENCE_S)
+    def stop(self, name: str, number: int = SIGTERM) -> int:
+        """Ask a node to stop; return its exit status."""
+        process = self.processes[name]
+        process.send_signal(number)
+        status = process.wait(timeout=PATIENCE_S)
+        del self.processes[name]
+        return status
 
     @contextmanager
     def channel(self, name: str) -> Generator[grpc.Channel]:
@@ -127,6 +143,20 @@ class LocalCluster:
         with channel:
             yield channel
 
+    @contextmanager
+    def officer_channel(self, name: str, role: str | None) -> Generator[grpc.Channel]:
+        """Yield a channel to a node's officer port, with an officer's certificate or none."""
+        officer = next(node.officer for node in self.plan.nodes if node.name == name)
+        assert officer is not None, "lab mode has no officers"
+        pair = self.folder / "officers" / str(role)
+        credentials = grpc.ssl_channel_credentials(
+            (self.folder / "ca.pem").read_bytes(),
+            pair.with_suffix(".key").read_bytes() if role else None,
+            pair.with_suffix(".pem").read_bytes() if role else None,
+        )
+        with grpc.secure_channel(officer, credentials) as channel:
+            yield channel
+
     def status(self, name: str, *, include_digest: bool = False) -> cluster_pb2.NodeStatus | None:
         """Return what a node says of itself, or None."""
         request = cluster_pb2.GetNodeStatusRequest(include_digest=include_digest)
@@ -139,6 +169,14 @@ class LocalCluster:
         """Tell whether a node says that it is ready."""
         status = self.status(name)
         return status is not None and status.ready
+
+    def health(self, name: str, service: str) -> int:
+        """Return what a node's health service says: 1 is SERVING, 2 is NOT_SERVING."""
+        request = health_pb2.HealthCheckRequest(service=service)
+        with self.channel(name) as channel:
+            check = unary(channel, "/grpc.health.v1.Health/Check")
+            reply = check(request.SerializeToString(), timeout=10)
+        return health_pb2.HealthCheckResponse.FromString(reply).status
 
     def wait_ready(self, *names: str) -> None:
         """Wait until these nodes (or all that run) are ready."""

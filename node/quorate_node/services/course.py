@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from quorate_node.application import Application
 from quorate_node.credentials import REGISTRAR
-from quorate_node.services.calls import Context, Officers, answers, time_for
+from quorate_node.services.calls import Context, Officers, answers, invalid, time_for
 from quorate_proto import voting_pb2 as course
 from quorate_proto import voting_pb2_grpc
 from quorate_proto.internal import command_pb2 as commands
@@ -48,13 +48,13 @@ class CourseService(voting_pb2_grpc.eVotingServicer):
     @answers
     async def PreAuth(self, request: course.VoterName, context: Context) -> course.Challenge:
         """Give any name a challenge."""
-        return course.Challenge(value=self._application.challenge(request.name))
+        return course.Challenge(value=self._application.challenge(_text(request.name)))
 
     @answers
     async def Auth(self, request: course.AuthRequest, context: Context) -> course.AuthToken:
         """Exchange a signed challenge for a token."""
         token, _ = await self._application.authenticate(
-            request.name.name, request.response.value, time_for(context)
+            _text(request.name.name), request.response.value, time_for(context)
         )
         return course.AuthToken(value=token)
 
@@ -63,9 +63,9 @@ class CourseService(voting_pb2_grpc.eVotingServicer):
         """Create an election."""
         command = commands.CreateElection(
             request_id=_own_id(),
-            name=request.name,
-            groups=request.groups,
-            choices=request.choices,
+            name=_text(request.name),
+            groups=map(_text, request.groups),
+            choices=map(_text, request.choices),
             end_us=timestamp_us(request.end_date),
         )
         outcome = await self._application.create(request.token.value, command, time_for(context))
@@ -75,7 +75,9 @@ class CourseService(voting_pb2_grpc.eVotingServicer):
     async def CastVote(self, request: course.Vote, context: Context) -> course.Status:
         """Cast a ballot."""
         command = commands.CastBallot(
-            request_id=_own_id(), election_name=request.election_name, choice=request.choice_name
+            request_id=_own_id(),
+            election_name=_text(request.election_name),
+            choice=_text(request.choice_name),
         )
         outcome = await self._application.cast(request.token.value, command, time_for(context))
         return course.Status(code=_CAST.get(outcome, CAST_OTHER))
@@ -85,7 +87,7 @@ class CourseService(voting_pb2_grpc.eVotingServicer):
         self, request: course.ElectionName, context: Context
     ) -> course.ElectionResult:
         """Return the counts of a closed election."""
-        view = await self._application.results(request.name, time_for(context))
+        view = await self._application.results(_text(request.name), time_for(context))
         if view is None:
             return course.ElectionResult(status=RESULT_NO_ELECTION)
         if not view.closed:
@@ -101,7 +103,11 @@ class CourseService(voting_pb2_grpc.eVotingServicer):
         """Put a voter on the roll."""
         self._officers.check(context, REGISTRAR)
         outcome = await self._application.register(
-            _own_id(), request.name, request.group, request.public_key, time_for(context)
+            _own_id(),
+            _text(request.name),
+            _text(request.group),
+            request.public_key,
+            time_for(context),
         )
         return course.Status(code=_REGISTER.get(outcome, REGISTER_UNDEFINED))
 
@@ -109,7 +115,9 @@ class CourseService(voting_pb2_grpc.eVotingServicer):
     async def UnregisterVoter(self, request: course.VoterName, context: Context) -> course.Status:
         """Take a voter off the roll."""
         self._officers.check(context, REGISTRAR)
-        outcome = await self._application.unregister(_own_id(), request.name, time_for(context))
+        outcome = await self._application.unregister(
+            _own_id(), _text(request.name), time_for(context)
+        )
         return course.Status(code=_UNREGISTER.get(outcome, UNREGISTER_UNDEFINED))
 
 
@@ -119,6 +127,16 @@ def timestamp_us(timestamp: Timestamp) -> int:
         return limits.LATEST_US + 1
     moment_us = timestamp.seconds * 1_000_000 + timestamp.nanos // 1000
     return moment_us if limits.is_time(moment_us) else limits.LATEST_US + 1
+
+
+def _text(field: str | bytes) -> str:
+    """Return a text of a request. Raises Refusal if it is not UTF-8.
+
+    A proto2 parser lets any bytes in, and the field then is `bytes`, whatever its type says.
+    """
+    if isinstance(field, bytes):
+        raise invalid("a text is not UTF-8")
+    return field
 
 
 def _own_id() -> bytes:

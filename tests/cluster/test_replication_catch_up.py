@@ -1,0 +1,231 @@
+"""Three replicas on real ports and disks, in this process: falling behind and catching up."""
+
+import asyncio
+import secrets
+import shutil
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic, time_ns
+from typing import TypeVar
+
+import pytest
+
+from quorate_proto.internal import command_pb2 as pb
+from quorate_replication import Elections, NotCommitted, Outcome, Replica, snapshot_file
+from quorate_replication.options import RaftOptions
+from quorate_replication.raft import RaftEngine
+from quorate_replication.state import snapshot
+from support.cluster import PATIENCE_S, free_ports
+
+pytestmark = pytest.mark.cluster
+
+T = TypeVar("T")
+NAMES = ("n1", "n2", "n3")
+SNAPSHOT_ENTRIES = 50
+
+
+class Cluster:
+    """Replicas by name; what is registered through it was acknowledged."""
+
+    def __init__(self, folder: Path) -> None:
+        first = free_ports(len(NAMES))
+        peers = {name: f"127.0.0.1:{first + at}" for at, name in enumerate(NAMES)}
+        self.options = {
+            name: RaftOptions(
+                name=name,
+                peers=peers,
+                bind=peers[name],
+                data=folder / name,
+                secret=b"secret of the cluster",
+                snapshot_entries=SNAPSHOT_ENTRIES,
+            )
+            for name in NAMES
+        }
+        self.running: dict[str, Replica] = {}
+        self.registered: list[str] = []
+
+    async def start(self, *names: str) -> None:
+        for name in names:
+            options = self.options[name]
+            options.data.mkdir(exist_ok=True)
+            replica = Replica(_engine_of(options), name, lambda: time_ns() // 1000)
+            await replica.start()
+            self.running[name] = replica
+
+    async def stop(self, *names: str) -> None:
+        await asyncio.gather(*(self.running.pop(name).stop() for name in names))
+
+    async def leader(self) -> str:
+        """Wait until all that run agree on a leader that runs."""
+
+        async def agreed() -> str | None:
+            leaders = {replica.status.leader for replica in self.running.values()}
+            leader = leaders.pop()
+            return leader if not leaders and leader in self.running else None
+
+        return await eventually(agreed, "a leader")
+
+    async def register(self, count: int, *through: str) -> None:
+        """Register voters, one entry after another through each of the members at once."""
+        replicas = [self.running[name] for name in through or self.running]
+        names = [f"voter {len(self.registered) + number:04}" for number in range(count)]
+
+        async def register(share: int) -> None:
+            for name in names[share :: len(replicas)]:
+                told = await replicas[share].propose(registration(name), PATIENCE_S)
+                assert told is Outcome.ACCEPTED
+
+        await asyncio.gather(*(register(share) for share in range(len(replicas))))
+        self.registered += names
+
+    async def check(self) -> None:
+        """See that all members have all that was acknowledged, and nothing else."""
+
+        async def same() -> set[bytes] | None:
+            seen = [await replica.read(_index_and_digest(replica)) for replica in members]
+            return {digest for _, digest in seen} if len(set(seen)) == 1 else None
+
+        members = list(self.running.values())
+        for replica in members:
+            assert await replica.read_latest(roll, PATIENCE_S) == sorted(self.registered)
+        assert await eventually(same, "equal digests at one index")
+
+    def first_entry_kept(self, name: str) -> int:
+        """Return where a member's log was cut; 0 if it never was."""
+        path = self.options[name].data / "raft.snapshot"
+        return snapshot_file.read_header(path).previous[1] if path.exists() else 0
+
+
+def _engine_of(options: RaftOptions) -> Callable[[Callable[[], None]], RaftEngine]:
+    return lambda applied: RaftEngine(options, applied)
+
+
+def _index_and_digest(replica: Replica) -> Callable[[Elections], tuple[int, bytes]]:
+    return lambda state: (replica.status.applied_index, snapshot.digest(state))
+
+
+def roll(state: Elections) -> list[str]:
+    return [voter.name for voter in state.roll]
+
+
+def registration(name: str) -> pb.Command:
+    return pb.Command(
+        register_voter=pb.RegisterVoter(
+            request_id=secrets.token_bytes(16), name=name, group="staff", public_key=bytes(32)
+        )
+    )
+
+
+async def eventually(look: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """Return the first value that is not None; fail after a while."""
+    deadline = monotonic() + PATIENCE_S
+    while (value := await look()) is None:
+        assert monotonic() < deadline, f"never happened: {what}"
+        await asyncio.sleep(0.02)
+    return value
+
+
+@asynccontextmanager
+async def three(folder: Path) -> AsyncGenerator[Cluster]:
+    cluster = Cluster(folder)
+    await cluster.start(*NAMES)
+    try:
+        await cluster.leader()
+        yield cluster
+    finally:
+        await cluster.stop(*cluster.running)
+
+
+async def test_cutting_the_log_under_load_loses_nothing(tmp_path: Path) -> None:
+    async with three(tmp_path) as cluster:
+        await cluster.register(6 * SNAPSHOT_ENTRIES)
+        await cluster.check()
+        assert all(cluster.first_entry_kept(name) for name in NAMES)
+
+
+async def test_a_member_that_missed_what_was_cut_catches_up_by_snapshot(tmp_path: Path) -> None:
+    async with three(tmp_path) as cluster:
+        await cluster.register(20)
+        leader = await cluster.leader()
+        late = next(name for name in NAMES if name != leader)
+        await cluster.stop(late)
+        await cluster.register(3 * SNAPSHOT_ENTRIES)
+        assert cluster.first_entry_kept(leader) > cluster.first_entry_kept(late)
+        await cluster.start(late)
+        await cluster.register(20)
+        await cluster.check()
+        assert cluster.first_entry_kept(late) > 2 * SNAPSHOT_ENTRIES
+
+
+async def test_a_member_with_an_empty_disk_catches_up_by_snapshot_under_load(
+    tmp_path: Path,
+) -> None:
+    async with three(tmp_path) as cluster:
+        await cluster.register(3 * SNAPSHOT_ENTRIES)
+        leader = await cluster.leader()
+        wiped = next(name for name in NAMES if name != leader)
+        await cluster.stop(wiped)
+        shutil.rmtree(cluster.options[wiped].data)
+        load = asyncio.create_task(cluster.register(4 * SNAPSHOT_ENTRIES, *cluster.running))
+        await cluster.start(wiped)
+        await load
+        await cluster.check()
+
+
+async def test_a_member_that_is_catching_up_does_not_say_that_it_has(tmp_path: Path) -> None:
+    async with three(tmp_path) as cluster:
+        await cluster.register(3 * SNAPSHOT_ENTRIES)
+        leader = await cluster.leader()
+        wiped = next(name for name in NAMES if name != leader)
+        await cluster.stop(wiped)
+        shutil.rmtree(cluster.options[wiped].data)
+        behind = cluster.running[leader].status.commit_index
+        await cluster.start(wiped)
+
+        async def says_so() -> int | None:
+            status = cluster.running[wiped].status
+            return status.applied_index if status.caught_up else None
+
+        assert await eventually(says_so, "it has caught up") >= behind
+
+
+async def test_a_restart_of_all_from_disk_keeps_all_that_was_acknowledged(tmp_path: Path) -> None:
+    async with three(tmp_path) as cluster:
+        for _ in range(3):
+            await cluster.register(SNAPSHOT_ENTRIES + 20)
+            await cluster.stop(*NAMES)
+            await cluster.start(*NAMES)
+            await cluster.check()
+
+
+async def test_a_leader_that_stops_hands_over_and_loses_nothing(tmp_path: Path) -> None:
+    async with three(tmp_path) as cluster:
+        leader = await cluster.leader()
+        others = [name for name in NAMES if name != leader]
+        load = asyncio.create_task(cluster.register(2 * SNAPSHOT_ENTRIES, *others))
+        stopped = cluster.running[leader]
+        await cluster.stop(leader)
+        assert stopped.status.leader in others  # it stayed until another was elected
+        await load
+        await cluster.start(leader)
+        await cluster.check()
+
+
+async def test_a_read_behind_a_barrier_shows_what_another_member_acknowledged(
+    tmp_path: Path,
+) -> None:
+    async with three(tmp_path) as cluster:
+        for number in range(20):
+            writer, reader = NAMES[number % 3], NAMES[(number + 1) % 3]
+            await cluster.register(1, writer)
+            seen = await cluster.running[reader].read_latest(roll, PATIENCE_S)
+            assert seen == cluster.registered
+
+
+async def test_a_stopped_replica_answers_no_read_and_keeps_nobody_waiting(tmp_path: Path) -> None:
+    async with three(tmp_path) as cluster:
+        replica = cluster.running["n1"]
+        await cluster.stop("n1")
+        with pytest.raises(NotCommitted):
+            await replica.read(roll)
