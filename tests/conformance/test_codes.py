@@ -322,7 +322,7 @@ def test_cast_vote_1_before_every_other_code(course: Course) -> None:
 def test_cast_vote_2_invalid_election_name(course: Course) -> None:
     _, token = course.student()
     election = course.election(token)
-    for name in ("", election[:-1], election + " ", election.upper(), LONG, "x" * 100_000):
+    for name in ("", election[1:], election + " ", election.upper(), LONG, "x" * 100_000):
         assert course.any.vote(token, name, "yes") == 2
 
 
