@@ -29,7 +29,9 @@ def generate(target: Path) -> None:
         arguments.append(f"-I{virtual}={ROOM / folder}")
     for package, folder in SOURCES.items():
         virtual = f"quorate_proto/{package}".rstrip("/")
-        arguments += [f"{virtual}/{source.name}" for source in sorted((ROOM / folder).glob("*.proto"))]
+        arguments += [
+            f"{virtual}/{source.name}" for source in sorted((ROOM / folder).glob("*.proto"))
+        ]
     outputs = ("python", "grpc_python", "mypy=quiet", "mypy_grpc=quiet")
     for output in outputs:
         plugin, _, option = output.partition("=")
@@ -56,7 +58,9 @@ def main() -> None:
         generate(Path(scratch))
         made, kept = made_files(Path(scratch) / "quorate_proto"), made_files(PACKAGE)
         if "--check" in sys.argv:
-            stale = sorted(name for name in made.keys() | kept.keys() if made.get(name) != kept.get(name))
+            stale = sorted(
+                name for name in made.keys() | kept.keys() if made.get(name) != kept.get(name)
+            )
             if stale:
                 raise SystemExit(f"stale: {', '.join(stale)}; run python proto/generate.py")
             return
