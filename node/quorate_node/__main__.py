@@ -11,7 +11,7 @@ from typing import Any
 from quorate_node import VERSION
 from quorate_node.config import ENVIRONMENT_PREFIX, load_config
 from quorate_node.errors import SetupError
-from quorate_node.process import serve
+from quorate_node.process import check, serve
 
 EXIT_OK, EXIT_INTERNAL, EXIT_SETUP = 0, 1, 6
 
@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = load_config(given.config, _flags(given))
         if given.check:
+            check(config)
             sys.stdout.write(f"{given.config}: ok\n")
             return EXIT_OK
         _start_logging(config.log_level)
@@ -60,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--listen-officer", metavar="HOST:PORT", help="where officers connect")
     parser.add_argument("--listen-peer", metavar="HOST:PORT", help="where other nodes connect")
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
-    parser.add_argument("--check", action="store_true", help="check the settings and exit")
+    check_help = "check the settings, the secret and the certificates, and exit"
+    parser.add_argument("--check", action="store_true", help=check_help)
     parser.add_argument("--version", action="version", version=f"quorate-node {VERSION}")
     return parser
 

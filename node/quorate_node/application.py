@@ -7,13 +7,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from time import monotonic
 
 import grpc
 
+from quorate_node import shorten
 from quorate_node.errors import Refusal
 from quorate_node.identity import MAX_RESPONSE_BYTES, Identity
 from quorate_proto.internal import command_pb2 as pb
 from quorate_replication import Elections, NotCommitted, Outcome, Replica
+from quorate_replication.state import limits
 from quorate_replication.state.election import Election
 from quorate_replication.state.roll import Voter
 
@@ -113,43 +116,62 @@ class Application:
     ) -> Outcome:
         """Put a voter on the roll, or give her a new key and group. Raises ClusterError."""
         command = pb.RegisterVoter(
-            request_id=request_id, name=name, group=group, public_key=public_key
+            request_id=request_id,
+            name=shorten.name(name),
+            group=shorten.name(group),
+            public_key=shorten.public_key(public_key),
         )
         return await self._replica.propose(pb.Command(register_voter=command), timeout_s)
 
     async def unregister(self, request_id: bytes, name: str, timeout_s: float) -> Outcome:
         """Take a voter off the roll. Raises ClusterError."""
-        command = pb.UnregisterVoter(request_id=request_id, name=name)
+        command = pb.UnregisterVoter(request_id=request_id, name=shorten.name(name))
         return await self._replica.propose(pb.Command(unregister_voter=command), timeout_s)
 
     async def create(self, token: bytes, command: pb.CreateElection, timeout_s: float) -> Outcome:
         """Create an election; the command comes without its bearer. Raises ClusterError."""
+        self._check_clock()
         bearer = self._bearer(token)
         if bearer is None:
             return Outcome.INVALID_TOKEN
-        command.bearer.CopyFrom(bearer)
-        return await self._propose_in_time(pb.Command(create_election=command), timeout_s)
+        groups = dict.fromkeys(command.groups)  # one named twice is one
+        sane = pb.CreateElection(
+            request_id=command.request_id,
+            bearer=bearer,
+            name=shorten.name(command.name),
+            groups=shorten.names(groups, limits.GROUPS_PER_ELECTION),
+            choices=shorten.names(command.choices, limits.CHOICES_PER_ELECTION),
+            end_us=command.end_us,
+        )
+        return await self._replica.propose(pb.Command(create_election=sane), timeout_s)
 
     async def extend(self, token: bytes, command: pb.ExtendElection, timeout_s: float) -> Outcome:
         """Extend an election; the command comes without its bearer. Raises ClusterError."""
+        self._check_clock()
         bearer = self._bearer(token)
         if bearer is None:
             return Outcome.INVALID_TOKEN
-        command.bearer.CopyFrom(bearer)
-        return await self._propose_in_time(pb.Command(extend_election=command), timeout_s)
+        sane = pb.ExtendElection(
+            request_id=command.request_id,
+            bearer=bearer,
+            name=shorten.name(command.name),
+            end_us=command.end_us,
+        )
+        return await self._replica.propose(pb.Command(extend_election=sane), timeout_s)
 
     async def cast(self, token: bytes, command: pb.CastBallot, timeout_s: float) -> Outcome:
         """Cast a ballot; the command comes without its bearer. Raises ClusterError."""
+        self._check_clock()
         bearer = self._bearer(token)
         if bearer is None:
             return Outcome.INVALID_TOKEN
-        command.bearer.CopyFrom(bearer)
-        return await self._propose_in_time(pb.Command(cast_ballot=command), timeout_s)
-
-    async def _propose_in_time(self, command: pb.Command, timeout_s: float) -> Outcome:
-        """Propose what depends on this node's clock, if the clock can be trusted."""
-        self._check_clock()
-        return await self._replica.propose(command, timeout_s)
+        sane = pb.CastBallot(
+            request_id=command.request_id,
+            bearer=bearer,
+            election_name=shorten.name(command.election_name),
+            choice=shorten.name(command.choice),
+        )
+        return await self._replica.propose(pb.Command(cast_ballot=sane), timeout_s)
 
     # ------------------------------------------------------------------ reading
 
@@ -178,12 +200,14 @@ class Application:
         A closed election never changes, so it is answered from here. One whose end has come by
         this node's clock is about to close: the answer waits for that.
         """
+        began = monotonic()
         view = await self._replica.read(lambda state: _view(state, name))
         if view is not None and view.closed:
             return view
         view = await self.election(name, timeout_s)
+        left_s = timeout_s - (monotonic() - began)
         try:
-            async with asyncio.timeout(min(CLOSING_S, timeout_s)):
+            async with asyncio.timeout(min(CLOSING_S, left_s)):
                 while view is not None and not view.closed and self._clock_us() >= view.end_us:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(LOOK_AGAIN_S):

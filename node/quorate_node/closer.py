@@ -30,6 +30,7 @@ async def announce_members(replica: Replica, members: list[str]) -> None:
             if await replica.read(lambda state: state.clock.members) == tuple(sorted(members)):
                 return
             await replica.propose(command, TIMEOUT_S)
+        await asyncio.sleep(BREATH_S)
 
 
 async def close_on_time(replica: Replica, member: str, clock_us: Callable[[], int]) -> None:

@@ -24,12 +24,13 @@ MAX_RESPONSE_BYTES = 1024
 
 _TOKEN = Struct(">BQQ")  # version, expiry (microseconds since 1970), key version
 _TOKEN_VERSION = 1
+ENDED = 0
 _MAC_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whom a valid token was made for."""
+    """Whom a token was made for; the key version is ENDED if its hour is over."""
 
     voter_name: str
     key_version: int
@@ -79,16 +80,21 @@ class Identity:
         return body + _mac(self._token_key, body), expiry_us
 
     def bearer(self, token: bytes, now_us: int) -> Bearer | None:
-        """Return whom a token is for, or None if it was never ours or has ended."""
+        """Return whom a token is for, or None if it was never ours.
+
+        One that has ended still says whose request is repeated, with no key version that a
+        voter could have: it gets a first answer, and is invalid for anything new.
+        """
         if not _TOKEN.size + _MAC_BYTES < len(token) <= MAX_TOKEN_BYTES:
             return None
         body, mac = token[:-_MAC_BYTES], token[-_MAC_BYTES:]
         if not bytes_eq(mac, _mac(self._token_key, body)):
             return None
         version, expiry_us, key_version = _TOKEN.unpack_from(body)
-        if version != _TOKEN_VERSION or now_us >= expiry_us:
+        if version != _TOKEN_VERSION:
             return None
-        return Bearer(body[_TOKEN.size :].decode(), key_version)
+        name = body[_TOKEN.size :].decode()
+        return Bearer(name, key_version if now_us < expiry_us else ENDED)
 
     def _window(self, name: str, window: int) -> bytes:
         return _mac(self._challenge_key, window.to_bytes(8) + name.encode())

@@ -16,6 +16,7 @@ from quorate_replication.state import snapshot
 
 STUCK_S = 1.0  # a node that is behind and applies nothing for this long is not ready
 DIGEST_INTERVAL_S = 1.0  # a digest reads the whole state: at most one in this time
+DIGEST_RECORDS = 50_000  # of a larger state none is made: it would hold up the raft thread
 
 _ROLES = {
     Role.LEADER: pb.ROLE_LEADER,
@@ -106,4 +107,6 @@ class OwnStatus:
             return self._digest
 
     def _look(self, state: Elections) -> tuple[int, bytes]:  # in the engine's thread
+        if state.records() > DIGEST_RECORDS:
+            return self._replica.status.applied_index, b""
         return self._replica.status.applied_index, snapshot.digest(state)

@@ -79,10 +79,6 @@ class Peers:
         """Tell whether this clock is near enough to the members' median, as far as is known."""
         return self.clock_is_known and abs(self.offset_us) <= self._limit_us
 
-    def latest(self) -> list[pb.NodeStatus]:
-        """Return what each peer last said."""
-        return [peer.status for peer in self._peers]
-
     async def run(self) -> None:
         """Ask for ever."""
         while True:

@@ -34,6 +34,12 @@ def clock_us() -> int:
     return time.time_ns() // 1000
 
 
+def check(config: NodeConfig) -> tuple[bytes, Credentials | None]:
+    """Return the cluster secret and this node's credentials. Raises SetupError."""
+    secret = read_secret(config.secret_file)
+    return secret, None if config.tls is None else load_credentials(config.tls, config.name)
+
+
 async def serve(config: NodeConfig) -> None:
     """Run a node until SIGTERM or SIGINT.
 
@@ -43,8 +49,7 @@ async def serve(config: NodeConfig) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    secret = read_secret(config.secret_file)
-    credentials = None if config.tls is None else load_credentials(config.tls, config.name)
+    secret, credentials = check(config)
     with open_data_folder(config.data_dir, config.cluster_id, config.name):
         async with AsyncExitStack() as stack:
             await _run(config, secret, credentials, stop, stack)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from quorate_node.application import Application
@@ -15,8 +15,10 @@ from quorate_node.own_status import OwnStatus
 from quorate_node.peers import Peers
 from quorate_node.services.calls import Officers
 from quorate_node.services.course import CourseService
+from quorate_node.services.gate import Gate
 from quorate_node.services.officers import ClusterService, RollService
 from quorate_node.services.voters import AuthService, BallotService, ElectionService
+from quorate_node.services.watched_health import WatchedHealth
 from quorate_proto import voting_pb2, voting_pb2_grpc
 from quorate_proto.v1 import (
     auth_pb2_grpc,
@@ -69,7 +71,7 @@ class Servers:
         own: OwnStatus,
         peers: Peers,
     ) -> None:
-        self._health = health.aio.HealthServicer()
+        self._health = WatchedHealth()
         officers = Officers(lab=config.lab)
         self._servers: list[grpc.aio.Server] = []
         voters = None if credentials is None else credentials.for_voters()
@@ -77,7 +79,11 @@ class Servers:
         if credentials is not None and config.listen.officer is not None:
             listeners.append((config.listen.officer, credentials.for_officers()))
         for address, tls in listeners:
-            server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CONCURRENT_RPCS)
+            server = grpc.aio.server(
+                interceptors=[Gate(own)],
+                options=_OPTIONS,
+                maximum_concurrent_rpcs=MAX_CONCURRENT_RPCS,
+            )
             voting_pb2_grpc.add_eVotingServicer_to_server(
                 CourseService(application, officers), server
             )

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 TESTED_VERSION = "0.3.17"
 PING, PING_S = "ping", 0.5
+MAX_JOURNAL_BYTES = 64 << 20  # then it is cut, however few entries; at 4 GiB stock breaks
 _REGULAR, _NO_OP = 0, 1  # PySyncObj's command types; no other may be in our log
 
 # What PySyncObj reports when a command is certainly in no log.
@@ -243,6 +244,8 @@ class RaftCore(SyncObj):
     def step(self) -> bool:
         """Do all that is due; return whether more may be due at once."""
         before = (self.entries[-1][1], self.raftCommitIndex, self.transport.received)
+        if self._journal.content_bytes > MAX_JOURNAL_BYTES:
+            self._SyncObj__forceLogCompaction = True  # stock counts entries, not bytes
         self.doTick(0.0)
         if self._snapshot_written:  # until it cuts the log, stock floods laggards with nothing
             self._snapshot_written = False

@@ -17,7 +17,26 @@ class Journal(FileJournal):
         self._path = path
         if path.exists() and not path.stat().st_size:
             path.unlink()  # killed as it was made: stock can't open it, and nothing was in it
-        super().__init__(str(path))
+        self._open()
+
+    def _open(self) -> None:
+        super().__init__(str(self._path))
+        self.content_bytes = sum(len(command) for command, _, _ in self[:])
+
+    def add(self, command: bytes, idx: int, term: int) -> None:
+        """Append an entry."""
+        super().add(command, idx, term)
+        self.content_bytes += len(command)
+
+    def clear(self) -> None:
+        """Drop every entry."""
+        super().clear()
+        self.content_bytes = 0
+
+    def deleteEntriesFrom(self, entryFrom: int) -> None:  # noqa: N802, N803 - PySyncObj's names
+        """Drop the entries from a position on."""
+        super().deleteEntriesFrom(entryFrom)
+        self.content_bytes = sum(len(command) for command, _, _ in self[:])
 
     def deleteEntriesTo(self, entryTo: int) -> None:  # noqa: N802, N803 - PySyncObj's names
         """Drop the entries before a position."""
@@ -29,7 +48,7 @@ class Journal(FileJournal):
         rest._destroy()  # noqa: SLF001 - the only way to close it; it also syncs
         self._destroy()
         partial.replace(self._path)
-        super().__init__(str(self._path))
+        self._open()
 
 
 def open_journal(data: Path) -> Journal:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from quorate_proto.internal import command_pb2 as pb
 from quorate_replication.engine import Engine, EngineStatus
 from quorate_replication.errors import ClusterError, NotCommitted
+from quorate_replication.machine import fail_stop
 from quorate_replication.proposer import Proposer
 from quorate_replication.state.elections import Elections
 from quorate_replication.state.outcome import Outcome
@@ -42,6 +43,7 @@ class Replica:
         """Start the engine. Raises EngineStartError."""
         await asyncio.to_thread(self._engine.start)
         self._proposing = asyncio.create_task(self._proposer.run(), name="proposer")
+        self._proposing.add_done_callback(_must_not_fail)
 
     async def stop(self) -> None:
         """Hand leadership over if it is ours, and end."""
@@ -127,3 +129,9 @@ def _settle(future: asyncio.Future[T], value: T) -> None:
 def _fail(future: asyncio.Future[T], flaw: Exception) -> None:
     if not future.done():
         future.set_exception(flaw)
+
+
+def _must_not_fail(proposing: asyncio.Task[None]) -> None:
+    """Stop a node that could only pretend to propose."""
+    if not proposing.cancelled() and proposing.exception() is not None:
+        fail_stop(f"the proposer raised {proposing.exception()!r}")

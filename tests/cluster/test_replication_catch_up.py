@@ -12,7 +12,7 @@ from typing import TypeVar
 import pytest
 
 from quorate_proto.internal import command_pb2 as pb
-from quorate_replication import Elections, NotCommitted, Outcome, Replica, snapshot_file
+from quorate_replication import Elections, NotCommitted, Outcome, Replica, core, snapshot_file
 from quorate_replication.options import RaftOptions
 from quorate_replication.raft import RaftEngine
 from quorate_replication.state import snapshot
@@ -229,3 +229,22 @@ async def test_a_stopped_replica_answers_no_read_and_keeps_nobody_waiting(tmp_pa
         await cluster.stop("n1")
         with pytest.raises(NotCommitted):
             await replica.read(roll)
+
+
+async def test_a_log_of_few_but_large_entries_is_cut_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core, "MAX_JOURNAL_BYTES", 100_000)
+    async with three(tmp_path) as cluster:
+        for number in range(SNAPSHOT_ENTRIES // 3):
+            wish = registration(f"voter {number}")
+            wish.register_voter.public_key = bytes(20_000)  # refused, but in the log
+            told = await cluster.running["n1"].propose(wish, PATIENCE_S)
+            assert told is Outcome.PUBLIC_KEY_INVALID
+
+        async def cut() -> bool:
+            journals = [cluster.options[name].data / "raft.journal" for name in NAMES]
+            snapshots = [journal.with_suffix(".snapshot").exists() for journal in journals]
+            return all(snapshots) and all(j.stat().st_size < 400_000 for j in journals)
+
+        await eventually(cut, "every member has cut its log")

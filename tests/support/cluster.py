@@ -1,5 +1,6 @@
 """A real cluster on this machine: real processes, disks, ports, TLS and signals."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -86,9 +87,13 @@ class LocalCluster:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        for name in self.names:
-            self.start(name)
-        self.wait_ready()
+        try:
+            for name in self.names:
+                self.start(name)
+            self.wait_ready()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -105,7 +110,9 @@ class LocalCluster:
         config = self.folder / "nodes" / name / "node.toml"
         command = [*prefix, sys.executable, "-m", "quorate_node", "--config", str(config), *flags]
         with self.log(name).open("ab") as log:
-            self.processes[name] = subprocess.Popen(command, stdout=log, stderr=log)
+            self.processes[name] = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True
+            )
 
     def log(self, name: str) -> Path:
         """Return where a node's output goes."""
@@ -119,7 +126,7 @@ class LocalCluster:
         """SIGKILL a node and wait until it is gone."""
         process = self.processes.pop(name)
         with suppress(ProcessLookupError):
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # also what a prefix started
         process.wait()
 
     def stop(self, name: str, number: int = SIGTERM) -> int:
@@ -167,6 +174,8 @@ class LocalCluster:
 
     def is_ready(self, name: str) -> bool:
         """Tell whether a node says that it is ready."""
+        process = self.processes[name]
+        assert process.poll() is None, f"{name} has ended: {self.log(name).read_text()}"
         status = self.status(name)
         return status is not None and status.ready
 

@@ -22,7 +22,7 @@ from quorate_node.services.calls import (
     check_well_formed,
     time_for,
 )
-from quorate_node.services.course import timestamp_us
+from quorate_node.services.times import timestamp_us
 from quorate_replication import NotCommitted, Outcome, OutcomeUnknown, Overloaded
 from quorate_replication.state import limits
 

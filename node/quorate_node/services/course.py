@@ -6,16 +6,14 @@ client that repeats a ballot itself cannot be told from one that votes twice: it
 
 import secrets
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from quorate_node.application import Application
 from quorate_node.credentials import REGISTRAR
 from quorate_node.services.calls import Context, Officers, answers, invalid, time_for
+from quorate_node.services.times import timestamp_us
 from quorate_proto import voting_pb2 as course
 from quorate_proto import voting_pb2_grpc
 from quorate_proto.internal import command_pb2 as commands
 from quorate_replication import Outcome
-from quorate_replication.state import limits
 
 MAX_COUNT = 2**31 - 1
 
@@ -119,14 +117,6 @@ class CourseService(voting_pb2_grpc.eVotingServicer):
             _own_id(), _text(request.name), time_for(context)
         )
         return course.Status(code=_UNREGISTER.get(outcome, UNREGISTER_UNDEFINED))
-
-
-def timestamp_us(timestamp: Timestamp) -> int:
-    """Return microseconds since 1970 UTC; for no valid timestamp, a time that is refused."""
-    if not 0 <= timestamp.nanos < 10**9:
-        return limits.LATEST_US + 1
-    moment_us = timestamp.seconds * 1_000_000 + timestamp.nanos // 1000
-    return moment_us if limits.is_time(moment_us) else limits.LATEST_US + 1
 
 
 def _text(field: str | bytes) -> str:

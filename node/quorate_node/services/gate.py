@@ -5,7 +5,7 @@ answer says who leads, so that a client whose node fails goes to the leader next
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -14,7 +14,8 @@ from quorate_node.services.calls import DEFINITE, OUTCOME_KEY, Context
 
 LEADER_KEY = "quorate-leader"
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+if TYPE_CHECKING:  # generic in its stubs only
+    Handler = grpc.RpcMethodHandler[Any, Any]
 
 
 class NodeView(Protocol):
@@ -36,9 +37,9 @@ class Gate(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]",
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> "Handler | None":
         """Return the wrapped method."""
         handler = await continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:

@@ -1,7 +1,6 @@
 """`quorate.v1` for voters: AuthService, BallotService, ElectionService."""
 
 import grpc
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from quorate_node.application import Application, ElectionView
 from quorate_node.errors import Refusal
@@ -13,7 +12,7 @@ from quorate_node.services.calls import (
     check_well_formed,
     time_for,
 )
-from quorate_node.services.course import timestamp_us
+from quorate_node.services.times import timestamp, timestamp_us
 from quorate_proto.internal import command_pb2 as commands
 from quorate_proto.v1 import (
     auth_pb2,
@@ -187,13 +186,6 @@ class ElectionService(election_pb2_grpc.ElectionServiceServicer):
         ]
         outcome = election_pb2.GET_RESULTS_OUTCOME_AVAILABLE
         return election_pb2.GetResultsResponse(outcome=outcome, counts=counts)
-
-
-def timestamp(moment_us: int) -> Timestamp:
-    """Return a protobuf timestamp."""
-    message = Timestamp()
-    message.FromMicroseconds(moment_us)
-    return message
 
 
 def election_message(view: ElectionView) -> election_pb2.Election:

@@ -12,7 +12,10 @@ from quorate_replication.state.outcome import Outcome
 from quorate_replication.state.roll import Roll, Voter
 
 BATCH_VERSION = 1
-"""The newest batch format that this code understands."""
+"""The newest batch format that this code understands.
+
+Raise it with every new kind of command: an older node must stop at one, not call it malformed.
+"""
 
 
 def decode_batch(entry: bytes) -> pb.Batch | None:
@@ -167,6 +170,11 @@ class Elections:
         """Return up to `size` elections whose names come after `after`, in order."""
         start = bisect_right(self._names, after)
         return [self.elections[name] for name in self._names[start : start + size]]
+
+    def records(self) -> int:
+        """Return about how large the state is: names on the roll, elections and ballots."""
+        cast = sum(len(election.participation) for election in self.elections.values())
+        return len(self.roll) + len(self.elections) + cast
 
     def in_order(self) -> list[Election]:
         """Return every election by name."""
