@@ -87,10 +87,20 @@ class AsyncClient:
         return await self._tokens.get(self._call(), self._routes.clients(), VoterKey(voter, key))
 
     async def cast_ballot(
-        self, election: str, choice: str, *, by: Credential, request_id: bytes | None = None
+        self,
+        election: str,
+        choice: str,
+        *,
+        by: Credential,
+        request_id: bytes | None = None,
+        repeated: bool = True,
     ) -> CastBallotOutcome.ValueType:
-        """Cast a ballot. After Unknown, repeat it under the same id: it is counted at most once."""
-        call = self._call(request_id := request_id or new_request_id())
+        """Cast a ballot. After Unknown, repeat it under the same id: it is counted at most once.
+
+        `repeated=False`: the given request id was never sent before.
+        """
+        call = self._call(request_id, repeated=repeated)
+        request_id = call.request_id
 
         async def send(token: bytes) -> CastBallotOutcome.ValueType:
             answer = await call.run(
@@ -117,7 +127,8 @@ class AsyncClient:
         request_id: bytes | None = None,
     ) -> CreateElectionOutcome.ValueType:
         """Create an election for the voters of `groups` that ends at `end_time`."""
-        call = self._call(request_id := request_id or new_request_id())
+        call = self._call(request_id)
+        request_id = call.request_id
 
         async def send(token: bytes) -> CreateElectionOutcome.ValueType:
             answer = await call.run(
@@ -142,7 +153,8 @@ class AsyncClient:
         self, name: str, *, end_time: datetime, by: Credential, request_id: bytes | None = None
     ) -> ExtendElectionOutcome.ValueType:
         """Move the end of one's own open election to the later `end_time`."""
-        call = self._call(request_id := request_id or new_request_id())
+        call = self._call(request_id)
+        request_id = call.request_id
 
         async def send(token: bytes) -> ExtendElectionOutcome.ValueType:
             answer = await call.run(
@@ -208,8 +220,9 @@ class AsyncClient:
         self, name: str, *, group: str, key: Ed25519PublicKey, request_id: bytes | None = None
     ) -> RegisterVoterOutcome.ValueType:
         """Put a voter on the roll, or replace the group and key of one (registrar)."""
-        request_id = request_id or new_request_id()
-        answer = await self._call(request_id).run(
+        call = self._call(request_id)
+        request_id = call.request_id
+        answer = await call.run(
             self._routes.officers("registrar"),
             lambda channel: RollServiceStub(channel).RegisterVoter,
             RegisterVoterRequest(
@@ -226,8 +239,9 @@ class AsyncClient:
         self, name: str, *, request_id: bytes | None = None
     ) -> UnregisterVoterOutcome.ValueType:
         """Strike a voter off the roll; her tokens end (registrar)."""
-        request_id = request_id or new_request_id()
-        answer = await self._call(request_id).run(
+        call = self._call(request_id)
+        request_id = call.request_id
+        answer = await call.run(
             self._routes.officers("registrar"),
             lambda channel: RollServiceStub(channel).UnregisterVoter,
             UnregisterVoterRequest(request_id=request_id, name=name),
@@ -259,9 +273,10 @@ class AsyncClient:
             changes=False,
         )
 
-    def _call(self, request_id: bytes | None = None) -> Call:
+    def _call(self, request_id: bytes | None = None, *, repeated: bool = True) -> Call:
         return Call(
             timeout_s=self._timeout_s,
             attempt_timeout_s=self._attempt_timeout_s,
-            request_id=request_id,
+            request_id=request_id or new_request_id(),
+            repeated=repeated and request_id is not None,
         )

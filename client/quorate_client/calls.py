@@ -56,22 +56,29 @@ class Route:
 class _Failure:
     definite: bool
     why: str
+    reached: bool = False  # the node itself said why
 
 
 class Call:
     """One logical call, with its overall deadline and, if it changes anything, a request id.
 
     It may take several requests (authenticate, cast, authenticate anew, cast again); if one that
-    changes anything *may* have been carried out, the call can no longer fail definitely.
+    changes anything *may* have been carried out, the call can no longer fail definitely. Nor can
+    one that is `repeated`: the call that it repeats may have been carried out.
     """
 
     def __init__(
-        self, *, timeout_s: float, attempt_timeout_s: float, request_id: bytes | None = None
+        self,
+        *,
+        timeout_s: float,
+        attempt_timeout_s: float,
+        request_id: bytes,
+        repeated: bool = False,
     ) -> None:
         self._deadline = time.monotonic() + timeout_s
         self._attempt_timeout_s = attempt_timeout_s
-        self._request_id = request_id
-        self._indefinite = False
+        self.request_id = request_id
+        self._indefinite = repeated
 
     async def run(self, route: Route, method: Method[Q, A], request: Q, *, changes: bool) -> A:
         """Send `request` until there is an answer.
@@ -106,6 +113,7 @@ class Call:
                         time.monotonic(),
                         definite=answer.definite or not changes,
                         why=f"{step.endpoint}: {answer.why}",
+                        reached=answer.reached,
                     )
                     self._indefinite = failover.indefinite
 
@@ -136,16 +144,15 @@ class Call:
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
             raise self._failed(InvalidRequest(details)) from error  # it will not shrink
         definite = trailing.get(OUTCOME_KEY) == "definite" or code in _DEFINITE
-        return _Failure(definite, details)
+        # Without the node's own sign it is gRPC that speaks: frozen, or cut off.
+        return _Failure(definite, details, reached=OUTCOME_KEY in trailing)
 
     def _failed(self, error: QuorateError) -> QuorateError:
         if not self._indefinite:
             return error
-        if self._request_id is None:
-            raise ValueError("what changes anything needs a request id")
         return Unknown(
             f"it may have been done or not ({error}); repeat it under the same request id",
-            self._request_id,
+            self.request_id,
         )
 
 

@@ -44,7 +44,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """The call is over. `definite`: it was certainly not carried out. `why`: the last reason."""
+    """The call is over. `definite`: it was certainly not carried out.
+
+    `why`: the last reason that a node gave; if none did, the last reason not to have reached one.
+    """
 
     definite: bool
     why: str
@@ -119,6 +122,7 @@ class Failover:
         self._must_wait = False
         self._indefinite = indefinite
         self._why = "the time was over before anything was tried"
+        self._a_node_said: str | None = None
 
     @property
     def indefinite(self) -> bool:
@@ -129,26 +133,37 @@ class Failover:
         """Decide what to do at `now`."""
         left_s = self._deadline - now
         if left_s < MIN_ATTEMPT_S:
-            return GiveUp(not self._indefinite, self._why)
+            return self._give_up()
         if self._must_wait:
             self._must_wait = False
             wait_s = self._wait_s(jitter)
             if wait_s + MIN_ATTEMPT_S > left_s:
-                return GiveUp(not self._indefinite, self._why)
+                return self._give_up()
             return Wait(wait_s)
         endpoint = self._memory.best(self._untried, now)
         return Try(endpoint, min(self._attempt_timeout_s, left_s))
 
-    def failed(self, endpoint: str, now: float, *, definite: bool, why: str) -> None:
-        """Take note that the attempt at `endpoint` failed, for the reason `why`."""
+    def failed(
+        self, endpoint: str, now: float, *, definite: bool, why: str, reached: bool = False
+    ) -> None:
+        """Take note that the attempt at `endpoint` failed, for the reason `why`.
+
+        `reached`: the node itself gave the reason. That tells more of the cluster than that
+        another node is down.
+        """
         self._memory.failed(endpoint, now)
         self._indefinite = self._indefinite or not definite
         self._why = why
+        if reached:
+            self._a_node_said = why
         self._untried = [untried for untried in self._untried if untried != endpoint]
         if not self._untried:
             self._untried = list(self._memory.endpoints)
             self._rounds += 1
             self._must_wait = True
+
+    def _give_up(self) -> GiveUp:
+        return GiveUp(not self._indefinite, self._a_node_said or self._why)
 
     def _wait_s(self, jitter: float) -> float:
         doublings = min(self._rounds - 1, 16)

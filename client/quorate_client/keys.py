@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from quorate_client.errors import LocalError
+from quorate_client.files import read_file
 
 PUBLIC_SUFFIX = ".pub"
 
@@ -57,25 +58,25 @@ def load_private_key(path: Path) -> Ed25519PrivateKey:
 
 def load_public_key(path: Path) -> Ed25519PublicKey:
     """Read a public key, or the public half of a private one; LocalError for anything else."""
+    return public_half(path)[0]
+
+
+def public_half(path: Path) -> tuple[Ed25519PublicKey, bool]:
+    """Read a key as `load_public_key` does, and tell whether the file holds the private one."""
     pem = _read(path)
     if b"PRIVATE KEY" in pem:
-        return load_private_key(path).public_key()
+        return load_private_key(path).public_key(), True
     try:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise LocalError(f"{path}: not a key in PEM; see `quorate key new`") from error
     if not isinstance(key, Ed25519PublicKey):
         raise LocalError(f"{path}: not an Ed25519 key; see `quorate key new`")
-    return key
+    return key, False
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise LocalError(f"{path}: no such key file; `quorate key new` makes one") from error
-    except OSError as error:
-        raise LocalError(f"{path}: cannot be read: {error.strerror}") from error
+    return read_file(path, missing="no such key file; `quorate key new` makes one")
 
 
 def _write_new(path: Path, content: bytes, *, mode: int) -> None:

@@ -201,4 +201,6 @@ def _is_node(pid: int, directory: Path) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return True
-    return os.fsencode(directory.absolute()) in command  # else the number was used again
+    return (
+        os.fsencode(f"{directory.absolute()}{os.sep}") in command
+    )  # else the number was used again

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from quorate_client.errors import LocalError
+from quorate_client.files import read_file
 
 FILE_NAME = "cluster.toml"
 OfficerRole = Literal["registrar", "operator"]
@@ -35,7 +36,8 @@ class Profile:
     """A cluster as its clients see it.
 
     `lab`: plaintext, and anyone is an officer. `ca`: the PEM that signs the nodes' certificates,
-    None in lab mode. `cluster_id` is empty when the endpoints were given by hand.
+    None in lab mode; `ca_file`: where it was read. `cluster_id` is empty when the endpoints were
+    given by hand.
     """
 
     nodes: tuple[Node, ...]
@@ -43,6 +45,7 @@ class Profile:
     ca: bytes | None = None
     cluster_id: str = ""
     officers: Mapping[OfficerRole, Officer] = field(default_factory=dict[OfficerRole, Officer])
+    ca_file: Path | None = None
 
     @classmethod
     def load(cls, folder: Path) -> "Profile":
@@ -70,7 +73,7 @@ class Profile:
             Node(endpoint, check_endpoint(endpoint, "endpoints"))
             for endpoint in dict.fromkeys(given)
         )
-        return cls(nodes, lab=plaintext, ca=None if ca is None else _read_ca(ca))
+        return cls(nodes, lab=plaintext, ca=None if ca is None else _read_ca(ca), ca_file=ca)
 
 
 def check_endpoint(endpoint: str, where: str) -> str:
@@ -82,12 +85,7 @@ def check_endpoint(endpoint: str, where: str) -> str:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise LocalError(f"{path}: no such file; `quorate init` makes a cluster") from error
-    except OSError as error:
-        raise LocalError(f"{path}: cannot be read: {error.strerror}") from error
+    return read_file(path, missing="no such file; `quorate init` makes a cluster")
 
 
 def _read_ca(path: Path) -> bytes:
@@ -101,11 +99,12 @@ def _from_table(table: Mapping[str, object], path: Path) -> Profile:
     lab = table.get("lab", False)
     if not isinstance(lab, bool):
         raise LocalError(f"{path}: lab must be true or false")
-    ca = None if lab else _read_ca(path.parent / _text(table, "ca", path))
+    ca_file = None if lab else path.parent / _text(table, "ca", path)
     return Profile(
         nodes=_nodes(table.get("nodes"), path),
         lab=lab,
-        ca=ca,
+        ca=None if ca_file is None else _read_ca(ca_file),
+        ca_file=ca_file,
         cluster_id=_text(table, "cluster_id", path),
         officers={} if lab else _officers(table.get("officers", {}), path),
     )

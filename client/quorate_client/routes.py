@@ -7,9 +7,10 @@ import grpc
 
 from quorate_client.calls import Route
 from quorate_client.channels import Channels
+from quorate_client.credentials import credentials
 from quorate_client.errors import LocalError
 from quorate_client.failover import Memory
-from quorate_client.profile import Officer, OfficerRole, Profile
+from quorate_client.profile import OfficerRole, Profile
 
 
 class Routes:
@@ -23,9 +24,9 @@ class Routes:
     def clients(self) -> Route:
         """Return the route for everyone: server certificates only, or plaintext in lab mode."""
         if self._clients is None:
-            credentials = None if self._profile.lab else _credentials(self._profile, None)
+            tls = None if self._profile.lab else credentials(self._profile, None)
             endpoints = {node.name: node.client for node in self._profile.nodes}
-            self._clients = _route(endpoints, credentials)
+            self._clients = _route(endpoints, tls)
         return self._clients
 
     def officers(self, *roles: OfficerRole) -> Route:
@@ -41,8 +42,8 @@ class Routes:
                     endpoints = {n.name: n.officer for n in self._profile.nodes if n.officer}
                     if not endpoints:
                         raise LocalError("the profile names no officers' endpoints")
-                    credentials = _credentials(self._profile, officer)
-                    self._officers[role] = _route(endpoints, credentials)
+                    tls = credentials(self._profile, officer)
+                    self._officers[role] = _route(endpoints, tls)
                 return self._officers[role]
         raise LocalError(
             f"this is the {roles[0]}'s business; use a --cluster folder with that certificate"
@@ -55,19 +56,7 @@ class Routes:
                 await route.channels.close()
 
 
-def _route(endpoint_of: Mapping[str, str], credentials: grpc.ChannelCredentials | None) -> Route:
+def _route(endpoint_of: Mapping[str, str], tls: grpc.ChannelCredentials | None) -> Route:
     endpoints = list(endpoint_of.values())
     random.shuffle(endpoints)  # so that not everyone begins with the first node
-    return Route(Memory(endpoints), Channels(credentials), endpoint_of)
-
-
-def _credentials(profile: Profile, officer: Officer | None) -> grpc.ChannelCredentials:
-    if profile.ca is None:
-        raise LocalError("the profile has no CA certificate")
-    if officer is None:
-        return grpc.ssl_channel_credentials(root_certificates=profile.ca)
-    try:
-        key, certificate = officer.key.read_bytes(), officer.certificate.read_bytes()
-    except OSError as error:
-        raise LocalError(f"{error.filename}: cannot be read: {error.strerror}") from error
-    return grpc.ssl_channel_credentials(profile.ca, key, certificate)
+    return Route(Memory(endpoints), Channels(tls), endpoint_of)

@@ -61,11 +61,19 @@ class Client:
         return self._runner.run(self._client.authenticate(voter, key))
 
     def cast_ballot(
-        self, election: str, choice: str, *, by: Credential, request_id: bytes | None = None
+        self,
+        election: str,
+        choice: str,
+        *,
+        by: Credential,
+        request_id: bytes | None = None,
+        repeated: bool = True,
     ) -> CastBallotOutcome.ValueType:
         """Cast a ballot."""
         return self._runner.run(
-            self._client.cast_ballot(election, choice, by=by, request_id=request_id)
+            self._client.cast_ballot(
+                election, choice, by=by, request_id=request_id, repeated=repeated
+            )
         )
 
     def create_election(  # noqa: PLR0913 - an election has that many properties

@@ -113,6 +113,22 @@ async def test_a_dead_cluster_is_a_definite_failure(cluster: FakeCluster) -> Non
             await client.cast_ballot("lunch", "soup", by=TOKEN)
 
 
+async def test_a_repeated_ballot_is_never_called_definitely_not_cast(
+    cluster: FakeCluster,
+) -> None:
+    """The first try, in another process perhaps, may have been counted."""
+    for node in cluster.nodes:
+        node.die()
+    async with client_of(cluster, timeout_s=0.5) as client:
+        with pytest.raises(Unknown) as caught:
+            await client.cast_ballot("lunch", "soup", by=TOKEN, request_id=b"i" * 16)
+        assert caught.value.request_id == b"i" * 16
+        with pytest.raises(NotDone):
+            await client.cast_ballot(
+                "lunch", "soup", by=TOKEN, request_id=b"j" * 16, repeated=False
+            )
+
+
 async def test_a_node_that_never_says_a_word_is_a_definite_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"127.0.0.1:{silent.getsockname()[1]}"

@@ -128,6 +128,14 @@ def test_giving_up_tells_the_last_reason() -> None:
     assert failover.next_step(30.0, 0.5) == GiveUp(definite=True, why="it is down")
 
 
+def test_giving_up_prefers_the_latest_reason_of_a_node_that_was_reached() -> None:
+    failover = Failover(Memory(NODES), now=0.0)
+    failover.failed("n1:1", 0.0, definite=True, why="no leader", reached=True)
+    failover.failed("n2:1", 0.0, definite=True, why="still no leader", reached=True)
+    failover.failed("n3:1", 0.0, definite=True, why="connection refused", reached=False)
+    assert failover.next_step(30.0, 0.5) == GiveUp(definite=True, why="still no leader")
+
+
 def test_an_earlier_indefinite_call_makes_this_one_indefinite() -> None:
     failover = Failover(Memory(NODES), now=0.0, indefinite=True)
     step = failover.next_step(30.0, 0.5)

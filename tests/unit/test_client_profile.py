@@ -94,6 +94,11 @@ def test_a_missing_profile_says_how_to_make_one(tmp_path: Path) -> None:
         Profile.load(tmp_path)
 
 
+def test_a_profile_tells_where_its_authority_was_read(tmp_path: Path) -> None:
+    assert load(tmp_path, TLS).ca_file == tmp_path / "ca.pem"
+    assert Profile.from_endpoints(["a:1"], ca=tmp_path / "ca.pem").ca_file == tmp_path / "ca.pem"
+
+
 def test_endpoints_can_be_given_by_hand(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_bytes(CA)
     profile = Profile.from_endpoints(["a:1", " b:2", "a:1"], ca=tmp_path / "ca.pem")

@@ -79,7 +79,7 @@ def test_a_broken_run_json_means_that_nothing_runs(tmp_path: Path, text: str) ->
 
 
 async def test_only_a_process_of_this_folder_counts_as_left_over(tmp_path: Path) -> None:
-    process = await stand_in(tmp_path, f"import time; time.sleep(600)  # {tmp_path}")
+    process = await stand_in(tmp_path, f"import time; time.sleep(600)  # {tmp_path}/nodes")
     try:
         mine = RunEntry("n1", "a:1", None, process.pid, "logs/n1.log")
         reused = RunEntry("n2", "a:2", None, os.getpid(), "logs/n2.log")

@@ -6,6 +6,7 @@ done (definite), 5 unknown (safe to repeat), 6 something local is wrong, 7 not a
 permitted, 130 interrupted. QUORATE_DEBUG=1 shows the traceback instead.
 """
 
+import contextlib
 import os
 import shlex
 import sys
@@ -15,16 +16,10 @@ import typer
 
 from quorate_client.cli import output
 from quorate_client.cli.app import app
-from quorate_client.cli.outcomes import Rejected
+from quorate_client.cli.outcomes import INTERRUPTED, Interruption, Rejected
 from quorate_client.errors import LocalError, NotDone, QuorateError, Unknown
 
 DEBUG_VARIABLE = "QUORATE_DEBUG"
-INTERRUPTED = 130
-
-
-class _InterruptedError(QuorateError):
-    exit_code = INTERRUPTED
-    code = "interrupted"
 
 
 class _UsageError(QuorateError):
@@ -37,13 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         code: object = app(args, prog_name="quorate", standalone_mode=False)
-        sys.stdout.flush()  # a full disk is an error to be told, not one of the interpreter's end
+        output.flush()
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise
         return _report(_as_quorate_error(error), args)
     if code == INTERRUPTED:  # typer's way to pass on a KeyboardInterrupt
-        interrupted = _InterruptedError("interrupted; what was already sent may have been done")
+        interrupted = Interruption("interrupted; what was already sent may have been done")
         return _report(interrupted, args)
     return code if isinstance(code, int) else 0
 
@@ -57,7 +52,7 @@ def _as_quorate_error(error: Exception) -> QuorateError:
             path = getattr(context, "command_path", "quorate")
             return _UsageError(f"{error.format_message().rstrip('.')}; try `{path} --help`")
         case typer.Abort():
-            return _InterruptedError("aborted; nothing was done")
+            return Interruption("aborted; nothing was done")
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             return LocalError(f"{where}{error.strerror or error}")
@@ -78,10 +73,15 @@ def _report(error: QuorateError, args: list[str]) -> int:
             document["outcome"] = "definite"
         case _:
             document["outcome"] = None
+    told = False
     if "--json" in _before_dashes(args):
-        output.emit({"error": {"code": error.code, "message": message, **document}})
-    else:
-        output.note(f"error: {message}")
+        with contextlib.suppress(LocalError):  # standard output is what fails
+            output.emit({"error": {"code": error.code, "message": message, **document}})
+            told = True
+    if not told:
+        with contextlib.suppress(OSError):  # nobody to tell; the exit code is left
+            output.note(f"error: {message}")
+    output.give_up_stdout()
     return error.exit_code
 
 

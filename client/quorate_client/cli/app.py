@@ -1,5 +1,6 @@
 """The `quorate` command, assembled."""
 
+import inspect
 from importlib.metadata import version
 from typing import Annotated
 
@@ -38,3 +39,16 @@ app.add_typer(elections.app, name="election")
 app.command("vote")(ballots.vote)
 app.command("status")(status.status)
 cluster.register(app)
+
+
+def _reflow(group: typer.Typer) -> None:
+    """Let the help be broken by the terminal's width, not where the docstrings are broken."""
+    for command in group.registered_commands:
+        paragraphs = inspect.getdoc(command.callback) or ""
+        command.help = "\n\n".join(" ".join(p.split()) for p in paragraphs.split("\n\n"))
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _reflow(inner.typer_instance)
+
+
+_reflow(app)

@@ -41,9 +41,16 @@ def vote(  # noqa: PLR0913 - who votes for what, where
     """
     by = VoterKey(voter, load_private_key(key))
     ballot_id = request_id(request_id_hex) or new_request_id()
+    repeated = request_id_hex is not None
     try:
         with settings.client() as client:
-            answer = client.cast_ballot(election, choice, by=by, request_id=ballot_id)
+            answer = client.cast_ballot(
+                election,
+                choice,
+                by=by,
+                request_id=ballot_id,
+                repeated=repeated,
+            )
     except NotDone as error:
         raise NotDone(f"not cast (definite): {error}") from error
     except Unknown as error:
@@ -55,6 +62,15 @@ def vote(  # noqa: PLR0913 - who votes for what, where
     counted = CastBallotOutcome.CAST_BALLOT_OUTCOME_COUNTED
     outcome = accept(CastBallotOutcome, answer, counted)
     if settings.json:
-        output.emit({"election": election, "outcome": outcome, "request_id": ballot_id.hex()})
+        output.emit(
+            {
+                "election": election,
+                "outcome": outcome,
+                "request_id": ballot_id.hex(),
+                "repeated": repeated,
+            }
+        )
+    elif repeated:  # the answer is the first request's, whatever this one names
+        output.say("counted (what the first request under this id asked for)")
     else:
         output.say("counted")

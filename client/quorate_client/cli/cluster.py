@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from quorate_client.cli import output
-from quorate_client.cli.options import Settings
+from quorate_client.cli.options import Settings, finite
 from quorate_client.demo import Options, Stage
 from quorate_client.demo import demo as run_demo
 from quorate_client.demo import report as demo_report
@@ -21,7 +21,16 @@ from quorate_client.provision import plan_cluster, provision, summary
 from quorate_client.up import run_up
 from quorate_client.up.printer import Printer
 
-FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The cluster's folder.")]
+
+def _folder(value: str) -> Path:
+    if not value:  # Path would make the current folder of it
+        raise typer.BadParameter("must not be empty")
+    return Path(value)
+
+
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The cluster's folder.", parser=_folder)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 node_app = typer.Typer(help="Run a single node.", no_args_is_help=True)
 
@@ -103,7 +112,12 @@ def demo(  # noqa: PLR0913  one argument per option
     voters: Annotated[int, typer.Option("--voters", min=1, max=20_000, help="How many.")] = 300,
     seconds: Annotated[
         float | None,
-        typer.Option("--seconds", min=5.0, help="How long the election is open; else enough."),
+        typer.Option(
+            "--seconds",
+            min=5.0,
+            callback=finite,
+            help="How long the election is open; else enough.",
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="What the voters choose.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the cluster's folder.")] = False,

@@ -1,5 +1,6 @@
 """`quorate election`: creating, extending, looking at elections, and their results."""
 
+import shlex
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -19,7 +20,8 @@ from quorate_client.cli.options import (
     texts,
     with_settings,
 )
-from quorate_client.cli.outcomes import accept
+from quorate_client.cli.outcomes import Interruption, accept
+from quorate_client.cli.output import exact, to_the_second
 from quorate_client.keys import load_private_key
 from quorate_client.tokens import VoterKey
 from quorate_proto.v1.election_pb2 import (
@@ -68,16 +70,24 @@ def create(  # noqa: PLR0913 - an election has that many properties
         )
         created = CreateElectionOutcome.CREATE_ELECTION_OUTCOME_CREATED
         outcome = accept(CreateElectionOutcome, answer, created)
+        if repeated is not None:  # the first request's end stands
+            ends = client.get_election(name).end_time.ToDatetime(UTC)
         document: dict[str, object] = {
             "election": name,
             "outcome": outcome,
-            "end_time": _iso(ends),
+            "end_time": exact(ends),
         }
         if not settings.json:
-            output.say(f"created: {name}, open until {_iso(ends)}")
+            output.say(f"created: {name}, {_until(ends, datetime.now(UTC))}")
         if wait:
             (output.note if settings.json else output.say)("waiting for the result...")
-            document["counts"] = _counts(settings, client.wait_results(name))
+            try:
+                results = client.wait_results(name)
+            except KeyboardInterrupt:
+                raise Interruption(
+                    f"interrupted; the election stands: {_wait_later(settings, name)}"
+                ) from None
+            document["counts"] = _counts(settings, results)
     if settings.json:
         output.emit(document)
     elif wait:
@@ -104,12 +114,14 @@ def extend(  # noqa: PLR0913 - two ways to say when
     by = VoterKey(voter, load_private_key(key))
     with settings.client() as client:
         answer = client.extend_election(name, end_time=ends, by=by, request_id=repeated)
-    extended = ExtendElectionOutcome.EXTEND_ELECTION_OUTCOME_EXTENDED
-    outcome = accept(ExtendElectionOutcome, answer, extended)
+        extended = ExtendElectionOutcome.EXTEND_ELECTION_OUTCOME_EXTENDED
+        outcome = accept(ExtendElectionOutcome, answer, extended)
+        if repeated is not None:  # the first request's end stands, or a later one
+            ends = client.get_election(name).end_time.ToDatetime(UTC)
     if settings.json:
-        output.emit({"election": name, "outcome": outcome, "end_time": _iso(ends)})
+        output.emit({"election": name, "outcome": outcome, "end_time": exact(ends)})
     else:
-        output.say(f"extended: {name}, open until {_iso(ends)}")
+        output.say(f"extended: {name}, open until {to_the_second(ends)}")
 
 
 @app.command("list")
@@ -124,7 +136,10 @@ def list_(settings: Settings) -> None:
     if settings.json:
         output.emit([_document(election) for election in elections])
     else:
-        rows = [(e.name, _state(e), _end(e), ", ".join(e.groups), e.creator) for e in elections]
+        rows = [
+            (e.name, _state(e), to_the_second(_end(e)), ", ".join(e.groups), e.creator)
+            for e in elections
+        ]
         output.table(("election", "state", "end", "groups", "creator"), rows)
 
 
@@ -140,11 +155,11 @@ def show(settings: Settings, name: NameArgument) -> None:
     if settings.json:
         output.emit(_document(election))
         return
-    rows = [("election", election.name), ("state", _state(election)), ("end", _end(election))]
-    rows += [("creator", election.creator)]
+    rows = [("election", election.name), ("state", _state(election))]
+    rows += [("end", to_the_second(_end(election))), ("creator", election.creator)]
     rows += [("group", group) for group in election.groups]
     rows += [("choice", choice) for choice in election.choices]
-    output.table(("", ""), rows)
+    output.table(("", ""), rows, header=False)
 
 
 @app.command()
@@ -178,7 +193,7 @@ def _document(election: Election) -> dict[str, object]:
     return {
         "name": election.name,
         "state": _state(election),
-        "end_time": _end(election),
+        "end_time": exact(_end(election)),
         "creator": election.creator,
         "groups": list(election.groups),
         "choices": list(election.choices),
@@ -189,9 +204,18 @@ def _state(election: Election) -> str:
     return "open" if election.state == ElectionState.ELECTION_STATE_OPEN else "closed"
 
 
-def _end(election: Election) -> str:
-    return _iso(election.end_time.ToDatetime(UTC))
+def _end(election: Election) -> datetime:
+    return election.end_time.ToDatetime(UTC)
 
 
-def _iso(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+def _until(ends: datetime, now: datetime) -> str:
+    if ends <= now:
+        return f"already closed (its end {to_the_second(ends)} has passed)"
+    return f"open until {to_the_second(ends)}"
+
+
+def _wait_later(settings: Settings, name: str) -> str:
+    """Return the command that waits for the result of an election."""
+    how = ["--wait", *settings.flags()]
+    what = [*how, "--", name] if name.startswith("-") else [name, *how]
+    return shlex.join(["quorate", "election", "result", *what])

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 import os
 import re
 from collections.abc import Callable
@@ -72,9 +73,22 @@ class Settings:
             f"which cluster? give --cluster DIR or --endpoints, or set {CLUSTER_VARIABLE}"
         )
 
+    def flags(self) -> list[str]:
+        """Return the options that lead another command to the same cluster."""
+        given = {"--cluster": self.cluster, "--endpoints": self.endpoints, "--ca": self.ca}
+        flags = [f for name, value in given.items() if value for f in (name, str(value))]
+        return [*flags, "--plaintext"] if self.plaintext else flags
+
     def client(self) -> Client:
         """Return a client of the cluster that is meant."""
         return Client(self.profile(), timeout_s=self.timeout_s)
+
+
+def finite(seconds: float | None) -> float | None:
+    """Check a number of seconds: infinity and NaN are floats, too."""
+    if seconds is not None and not math.isfinite(seconds):
+        raise typer.BadParameter("must be finite")
+    return seconds
 
 
 _PANEL = "Common options"
@@ -118,6 +132,7 @@ _COMMON: dict[str, object] = {
             "--timeout",
             metavar="SECONDS",
             min=0.1,
+            callback=finite,
             help=f"For a whole call, failover included ({DEFAULT_TIMEOUT_S:.0f}).",
             rich_help_panel=_PANEL,
         ),
@@ -229,7 +244,8 @@ RequestIdOption = Annotated[
     typer.Option(
         "--request-id",
         metavar="HEX",
-        help="Repeat a request whose outcome is unknown: it is done at most once.",
+        help="Repeat a request whose outcome is unknown: it is done at most once, and the answer "
+        "is the first request's.",
     ),
 ]
 ForOption = Annotated[

@@ -5,6 +5,8 @@ from typing import Protocol
 
 from quorate_client.errors import QuorateError
 
+INTERRUPTED = 130
+
 
 class Rejected(QuorateError):  # noqa: N818 - an outcome, shown as one
     """The cluster said no; `outcome` is the reason's name."""
@@ -15,6 +17,13 @@ class Rejected(QuorateError):  # noqa: N818 - an outcome, shown as one
     def __init__(self, outcome: str, words: str) -> None:
         super().__init__(f"rejected ({words})")
         self.outcome = outcome
+
+
+class Interruption(QuorateError):  # noqa: N818 - an outcome, shown as one
+    """Ctrl-C came; the text says what stands."""
+
+    exit_code = INTERRUPTED
+    code = "interrupted"
 
 
 class Outcomes(Protocol):

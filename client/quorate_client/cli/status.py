@@ -1,5 +1,6 @@
 """`quorate status`: how the cluster is."""
 
+import math
 import time
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from quorate_client.errors import NotDone
 from quorate_proto.v1.cluster_pb2 import GetClusterStatusResponse, NodeStatus, Role
 
 LOOK_AGAIN_S = 0.2
+STRAGGLERS_S = 3.0  # how long --wait waits for the rest, once a majority is ready
 
 
 @with_settings
@@ -20,7 +22,10 @@ def status(
         bool, typer.Option("--digest", help="With a hash of each node's whole state.")
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Until a majority is ready, or --timeout is over.")
+        bool,
+        typer.Option(
+            "--wait", help="Until the nodes are ready, a majority at least, or --timeout is over."
+        ),
     ] = False,
 ) -> None:
     """Show the nodes as any one of them sees them.
@@ -32,7 +37,13 @@ def status(
     deadline = time.monotonic() + settings.timeout_s
     with settings.client() as client:
         cluster = client.cluster_status(include_digest=digest)
-        while wait and not _majority_ready(cluster) and time.monotonic() < deadline:
+        majority_since = math.inf
+        while wait:
+            now = time.monotonic()
+            majority_since = min(majority_since, now) if _majority_ready(cluster) else math.inf
+            settled = majority_since < math.inf and _all_ready(cluster)
+            if settled or now >= min(deadline, majority_since + STRAGGLERS_S):
+                break
             time.sleep(LOOK_AGAIN_S)
             cluster = client.cluster_status(include_digest=digest)
     majority = _majority_ready(cluster)
@@ -62,6 +73,11 @@ def _ready(cluster: GetClusterStatusResponse) -> int:
 
 def _majority_ready(cluster: GetClusterStatusResponse) -> bool:
     return _ready(cluster) > len(cluster.nodes) // 2
+
+
+def _all_ready(cluster: GetClusterStatusResponse) -> bool:
+    """Tell whether all are ready that were reached: a node that is down is not waited for."""
+    return all(node.ready for node in cluster.nodes if node.reachable)
 
 
 def _show(cluster: GetClusterStatusResponse, leader: str, digest: bool) -> None:
@@ -114,4 +130,5 @@ def _role(node: NodeStatus) -> str:
 
 
 def _offset(node: NodeStatus) -> str:
-    return f"{node.clock_offset.ToTimedelta().total_seconds() * 1000:+.0f} ms"
+    offset_ms = round(node.clock_offset.ToTimedelta().total_seconds() * 1000)
+    return f"{offset_ms:+d} ms" if offset_ms else "0 ms"

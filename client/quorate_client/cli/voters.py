@@ -15,7 +15,7 @@ from quorate_client.cli.options import (
     with_settings,
 )
 from quorate_client.cli.outcomes import accept
-from quorate_client.keys import load_public_key
+from quorate_client.keys import PUBLIC_SUFFIX, public_half
 from quorate_proto.v1.roll_pb2 import RegisterVoterOutcome, UnregisterVoterOutcome
 
 app = typer.Typer(help="Keep the roll: who may vote (for officers).")
@@ -36,7 +36,13 @@ def register(
 
     Example: quorate voter register alice --group students --key alice.pem.pub
     """
-    public_key, repeated = load_public_key(key), request_id(request_id_hex)
+    repeated = request_id(request_id_hex)
+    public_key, is_private = public_half(key)
+    if is_private:
+        output.note(
+            f"note: {key} is a private key, which is the voter's alone; "
+            f"only its {PUBLIC_SUFFIX} file is needed here"
+        )
     with settings.client() as client:
         answer = client.register_voter(name, group=group, key=public_key, request_id=repeated)
     outcome = accept(

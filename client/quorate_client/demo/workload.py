@@ -96,7 +96,7 @@ async def _cast(
         while True:
             try:
                 outcome = await client.cast_ballot(
-                    election, voter.choice, by=by, request_id=request_id
+                    election, voter.choice, by=by, request_id=request_id, repeated=perhaps
                 )
             except QuorateError as error:
                 perhaps = perhaps or isinstance(error, Unknown)

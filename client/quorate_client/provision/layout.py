@@ -1,6 +1,6 @@
 """What goes into a cluster's folder: every file of a plan, as bytes, before any is written.
 
-The formats are those of docs/SEAMS.md. Keys and the secret are made here; nothing is read from
+The formats are those of docs/DESIGN.md. Keys and the secret are made here; nothing is read from
 or written to the disk.
 """
 
