@@ -201,6 +201,5 @@ def _is_node(pid: int, directory: Path) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return True
-    return (
-        os.fsencode(f"{directory.absolute()}{os.sep}") in command
-    )  # else the number was used again
+    inside = os.fsencode(f"{directory.absolute()}{os.sep}")
+    return inside in command  # else the number was used again

@@ -81,6 +81,8 @@ def test_a_broken_run_json_means_that_nothing_runs(tmp_path: Path, text: str) ->
 async def test_only_a_process_of_this_folder_counts_as_left_over(tmp_path: Path) -> None:
     process = await stand_in(tmp_path, f"import time; time.sleep(600)  # {tmp_path}/nodes")
     try:
+        while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
+            await asyncio.sleep(0)  # the kernel fills it in a moment after the start
         mine = RunEntry("n1", "a:1", None, process.pid, "logs/n1.log")
         reused = RunEntry("n2", "a:2", None, os.getpid(), "logs/n2.log")
         down = RunEntry("n3", "a:3", None, None, "logs/n3.log")
