@@ -18,6 +18,7 @@ from quorate_client.processes import (
     node_command,
     start_process,
 )
+from support.cluster import eventually
 
 ENTRY = RunEntry("n1", "127.0.0.1:1", None, 123, "logs/n1.log")
 STUBBORN = "import signal, sys, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True)\n"
@@ -81,8 +82,9 @@ def test_a_broken_run_json_means_that_nothing_runs(tmp_path: Path, text: str) ->
 async def test_only_a_process_of_this_folder_counts_as_left_over(tmp_path: Path) -> None:
     process = await stand_in(tmp_path, f"import time; time.sleep(600)  # {tmp_path}/nodes")
     try:
-        while not Path(f"/proc/{process.pid}/cmdline").read_bytes():
-            await asyncio.sleep(0)  # the kernel fills it in a moment after the start
+        # The kernel fills it in a moment after the start.
+        command = Path(f"/proc/{process.pid}/cmdline")
+        await asyncio.to_thread(eventually, lambda: command.read_bytes() or None, "it has one")
         mine = RunEntry("n1", "a:1", None, process.pid, "logs/n1.log")
         reused = RunEntry("n2", "a:2", None, os.getpid(), "logs/n2.log")
         down = RunEntry("n3", "a:3", None, None, "logs/n3.log")
