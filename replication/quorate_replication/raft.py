@@ -146,22 +146,23 @@ class RaftEngine:
                 self._on_applied()
 
     def _hand_over(self, core: RaftCore) -> None:
-        """Let a follower take over before we go, so that voters feel no election timeout."""
+        """Let another take over before we go, so that voters feel no election timeout.
+
+        A transfer may fail, and this member be elected again: then it is tried again. A follower
+        stays, to vote, until the leader is known. Without a quorum nobody can take over.
+        """
         deadline = core.now() + HAND_OVER_S
         core.leaving = True
         self._jobs.clear()
         alone = len(self._options.peers) == 1
-        while core.role is Role.LEADER and not alone and core.now() < deadline:
-            if not core.hasQuorum:  # the others are stopping too: nobody can take over
-                break
-            core.transferLeadership()
+        while not self._another_leads(core) and not alone:
+            if not core.hasQuorum or core.now() >= deadline:
+                return
+            if core.role is Role.LEADER:
+                core.transferLeadership()
             pause = core.now() + 5 * TICK_S
-            while core.role is Role.LEADER and core.now() < pause:
+            while not self._another_leads(core) and core.now() < pause:
                 self._turn(core)
-        if core.role is not Role.LEADER:
-            self._linger(core, deadline)
 
-    def _linger(self, core: RaftCore, deadline: float) -> None:
-        """Stay to vote until the new leader is known."""
-        while not core.leader_name and core.hasQuorum and core.now() < deadline:
-            self._turn(core)
+    def _another_leads(self, core: RaftCore) -> bool:
+        return core.leader_name not in ("", self._options.name)
