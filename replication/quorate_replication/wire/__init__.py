@@ -1,0 +1,1 @@
+"""Between members: the messages, their bytes, and the connections that carry them."""
