@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from quorate_proto.internal import command_pb2 as pb
 from quorate_replication.state.clock import NEVER_US
-from quorate_replication.state.elections import Elections
+from quorate_replication.state.elections import Elections, FrozenElections
 from quorate_replication.state.outcome import Outcome
 from quorate_replication.state.snapshot import digest, dump, load
 
@@ -45,6 +45,7 @@ class ElectionsAgainstModel(RuleBasedStateMachine):
         self.counted: defaultdict[tuple[str, str], set[bytes]] = defaultdict(set)
         self.results: dict[str, list[int]] = {}
         self.latest_us = NEVER_US
+        self.frozen: list[tuple[FrozenElections, bytes]] = []
 
     def propose(self, proposer: str, reading_us: int, *wishes: pb.Command) -> list[Outcome]:
         ready = [with_tokens(wish, self.model.key_version_of) for wish in wishes]
@@ -144,7 +145,24 @@ class ElectionsAgainstModel(RuleBasedStateMachine):
         self.state = load(dump(self.state))
         assert digest(self.state) == before
 
+    @rule()
+    def a_snapshot_begins(self) -> None:
+        self.frozen.append((self.state.freeze(), digest(self.state)))
+
+    @rule()
+    def a_snapshot_is_done(self) -> None:
+        if self.frozen:
+            frozen, then = self.frozen.pop(0)
+            assert digest(load(dump(frozen))) == then
+            for _ in frozen.dismantle():
+                pass
+
     # ------------------------------------------------------------------ what always holds
+
+    @invariant()
+    def what_is_frozen_never_changes(self) -> None:
+        for frozen, then in self.frozen[-3:]:
+            assert digest(frozen) == then
 
     @invariant()
     def the_clock_is_the_models_and_never_goes_back(self) -> None:

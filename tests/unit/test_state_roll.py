@@ -5,7 +5,8 @@ import pytest
 from quorate_proto.internal import command_pb2 as pb
 from quorate_replication.state import limits
 from quorate_replication.state.outcome import Outcome
-from quorate_replication.state.roll import Roll, Voter
+from quorate_replication.state.roll import Roll
+from quorate_replication.state.voter import Voter
 
 from .state_commands import KEY, OTHER_KEY, Machine, cast, create, fresh_id, register, unregister
 

@@ -14,11 +14,14 @@ from quorate_replication.state.snapshot import (
     MAX_RECORD_BYTES,
     PARTICIPANTS_PER_RECORD,
     SNAPSHOT_VERSION,
+    STEP_BYTES,
     SnapshotError,
     digest,
     dump,
     load,
+    load_steps,
 )
+from quorate_replication.state.sorted_map import SortedMap
 
 from .state_commands import (
     END,
@@ -102,6 +105,20 @@ def test_the_digest_is_that_of_the_records(machine: Machine, stream: bytes) -> N
     assert digest(machine.state) in footer
 
 
+def test_a_large_state_is_loaded_in_many_steps() -> None:
+    state = Elections()
+    for number in range(5000):
+        state.roll.register(b"1", f"{number}", "staff", KEY)
+    loaded: list[Elections] = []
+
+    def job() -> Iterator[None]:
+        loaded.append((yield from load_steps(dump(state))))
+
+    steps = sum(1 for _ in job())
+    assert steps >= sum(map(len, dump(state))) // (2 * STEP_BYTES) > 1
+    assert digest(loaded[0]) == digest(state)
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10**6])
 def test_a_stream_may_be_cut_into_any_chunks(stream: bytes, size: int) -> None:
     chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
@@ -158,7 +175,7 @@ def test_every_part_of_the_state_shows_in_the_digest(machine: Machine) -> None:
         moved.elections["budget"].tally = [0, 2]
         yield moved
         stayed = load(dump(machine.state))
-        del stayed.elections["budget"].participation["ann"]
+        stayed.elections["budget"].participation = SortedMap[bytes]()
         yield stayed
 
     digests = [digest(machine.state), *map(digest, variants())]
@@ -295,6 +312,62 @@ def test_a_sealed_stream_of_senseless_records_is_refused(
 ) -> None:
     with pytest.raises(SnapshotError, match=why):
         load([sealed(*records)])
+
+
+def voter(name: str) -> pb.SnapshotRecord:
+    return pb.SnapshotRecord(voter=pb.VoterState(name=name))
+
+
+def election(name: str) -> pb.SnapshotRecord:
+    return pb.SnapshotRecord(election=pb.ElectionState(name=name))
+
+
+def ballots(*names: str) -> pb.SnapshotRecord:
+    participants = [pb.Participant(voter_name=name, request_id=b"1") for name in names]
+    return pb.SnapshotRecord(participation=pb.ParticipationChunk(participants=participants))
+
+
+CLOCK = pb.SnapshotRecord(clock=pb.ClockState())
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [voter("b"), voter("a")],
+        [voter("a"), voter("a")],
+        [election("b"), election("a")],
+        [election("a"), election("a")],
+        [election("a"), ballots("b", "a")],
+        [election("a"), ballots("a", "a")],
+        [election("a"), ballots("b"), ballots("a")],
+        [election("a"), ballots("a"), ballots("a")],
+    ],
+)
+def test_names_that_are_out_of_order_or_doubled_are_refused(
+    records: list[pb.SnapshotRecord],
+) -> None:
+    with pytest.raises(SnapshotError, match="not in its place in the order of names"):
+        load([sealed(HEADER, *records)])
+
+
+def test_the_order_of_names_begins_anew_with_each_election() -> None:
+    loaded = load([sealed(HEADER, election("a"), ballots("b"), election("b"), ballots("a"))])
+    assert [list(each.participation) for each in loaded.in_order()] == [["b"], ["a"]]
+
+
+@pytest.mark.parametrize(
+    "records", [[voter("a"), CLOCK], [election("a"), voter("a")], [CLOCK, CLOCK]]
+)
+def test_records_in_a_place_of_another_kind_are_refused(records: list[pb.SnapshotRecord]) -> None:
+    with pytest.raises(SnapshotError, match="record where none belongs"):
+        load([sealed(HEADER, *records)])
+
+
+def test_fields_that_nobody_knows_do_not_live_on_in_the_state() -> None:
+    known = pb.VoterState(name="ann")
+    strange = pb.VoterState.FromString(known.SerializeToString() + bytes([0xFA, 0x01, 1, 7]))
+    loaded = load([sealed(HEADER, pb.SnapshotRecord(voter=strange))])
+    assert digest(loaded) == digest(load([sealed(HEADER, voter("ann"))]))
 
 
 def test_a_record_that_does_not_decode_is_refused() -> None:

@@ -6,7 +6,7 @@ counts as infinitely slow. So the clock passes a moment only when a majority has
 minority of mad clocks, fast or slow, closes nothing early and keeps nothing open.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quorate_replication.state.limits import is_time
 
@@ -21,6 +21,10 @@ class ClusterClock:
     members: tuple[str, ...] = ()
     readings: dict[str, int] = field(default_factory=dict[str, int])
     now_us: int = NEVER_US
+
+    def copy(self) -> "ClusterClock":
+        """Return one that goes on apart from this one."""
+        return replace(self, readings=self.readings.copy())
 
     def set_members(self, members: tuple[str, ...]) -> None:
         """Replace the members; readings of those that stay are kept."""

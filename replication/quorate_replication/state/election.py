@@ -1,9 +1,10 @@
 """One election: who may vote on what until when, who has, and the tally."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quorate_replication.state import limits
 from quorate_replication.state.outcome import Outcome
+from quorate_replication.state.sorted_map import SortedMap
 
 
 @dataclass(slots=True)
@@ -21,8 +22,17 @@ class Election:
     end_us: int
     born_closed: bool
     tally: list[int]
-    participation: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    participation: SortedMap[bytes] = field(default_factory=SortedMap[bytes])
     extensions: dict[bytes, int] = field(default_factory=dict[bytes, int])
+
+    def copy(self) -> "Election":
+        """Return one that changes apart from this one; the ballots are not copied yet."""
+        return replace(
+            self,
+            tally=self.tally.copy(),
+            participation=self.participation.copy(),
+            extensions=self.extensions.copy(),
+        )
 
     def is_closed(self, cluster_us: int) -> bool:
         """Tell whether it is over by the cluster clock; once over it stays over."""

@@ -1,6 +1,13 @@
-"""The state machine: `apply` takes a batch and returns an outcome for each command."""
+"""The state machine: `apply` takes a batch and returns an outcome for each command.
 
-from bisect import bisect_right, insort
+Copy on write: `freeze` returns the state as it is, in next to no time, for a thread that writes
+it down while this one goes on applying. What is frozen is shared until it is changed, so every
+change of an election begins with `_changing`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
 
 from google.protobuf.message import DecodeError
 
@@ -9,7 +16,9 @@ from quorate_replication.state import limits
 from quorate_replication.state.clock import ClusterClock
 from quorate_replication.state.election import Election, check_ballot_paper
 from quorate_replication.state.outcome import Outcome
-from quorate_replication.state.roll import Roll, Voter
+from quorate_replication.state.roll import Roll
+from quorate_replication.state.sorted_map import SortedMap, SortedView
+from quorate_replication.state.voter import Voter
 
 BATCH_VERSION = 1
 """The newest batch format that this code understands.
@@ -26,14 +35,34 @@ def decode_batch(entry: bytes) -> pb.Batch | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class FrozenElections:
+    """The whole state as it was at one moment: nobody may change anything in it."""
+
+    clock: ClusterClock
+    voters: SortedView[bytes]
+    """Every name that was ever on the roll, packed (see `voter`)."""
+    elections: SortedView[Election]
+
+    def dismantle(self) -> Iterator[None]:
+        """Let go of everything, a bit at a step; nobody may use this frozen state any more.
+
+        What the live state or another frozen one shares with it stays theirs.
+        """
+        ballots = [election.participation.freeze() for _, election in self.elections.in_order()]
+        yield from self.elections.dismantle()
+        for view in (self.voters, *ballots):
+            yield from view.dismantle()
+
+
 class Elections:
     """The whole state: the roll, every election and the cluster clock."""
 
     def __init__(self) -> None:
         self.clock = ClusterClock()
         self.roll = Roll()
-        self.elections: dict[str, Election] = {}
-        self._names: list[str] = []  # of elections, in order
+        self.elections = SortedMap[Election]()
+        self._own: set[str] = set()  # elections that no frozen state has
         self._maybe_open: set[str] = set()  # a cache: every open election, perhaps closed ones
 
     # ------------------------------------------------------------------ changing
@@ -131,7 +160,7 @@ class Elections:
             return Outcome.NOT_CREATOR
         if not election.takes(self.clock.now_us, reading_us):
             return Outcome.ELECTION_CLOSED
-        return election.extend(command.request_id, command.end_us)
+        return self._changing(election).extend(command.request_id, command.end_us)
 
     def _cast_ballot(self, command: pb.CastBallot, reading_us: int) -> Outcome:
         if not _is_request_id(command.request_id):
@@ -149,7 +178,7 @@ class Elections:
             return Outcome.GROUP_NOT_ALLOWED
         if not election.takes(self.clock.now_us, reading_us):
             return Outcome.ELECTION_CLOSED
-        return election.count(voter.name, command.choice, command.request_id)
+        return self._changing(election).count(voter.name, command.choice, command.request_id)
 
     def _bearer(self, bearer: pb.Bearer) -> Voter | None:
         return self.roll.bearer(bearer.voter_name, bearer.key_version)
@@ -157,10 +186,23 @@ class Elections:
     def add_election(self, election: Election) -> None:
         """Enter an election under a name that is free."""
         self.elections[election.name] = election
-        insort(self._names, election.name)
+        self._own.add(election.name)
         self._maybe_open.add(election.name)
 
+    def _changing(self, election: Election) -> Election:
+        """Return the election to make a change in: a copy of it if a frozen state has it."""
+        if election.name not in self._own:
+            election = election.copy()
+            self.elections[election.name] = election
+            self._own.add(election.name)
+        return election
+
     # ------------------------------------------------------------------ reading
+
+    def freeze(self) -> FrozenElections:
+        """Return the state as it is now; another thread may read it while this one applies."""
+        self._own.clear()
+        return FrozenElections(self.clock.copy(), self.roll.freeze(), self.elections.freeze())
 
     def is_closed(self, election: Election) -> bool:
         """Tell whether an election is over by the cluster clock."""
@@ -168,8 +210,7 @@ class Elections:
 
     def page(self, after: str, size: int) -> list[Election]:
         """Return up to `size` elections whose names come after `after`, in order."""
-        start = bisect_right(self._names, after)
-        return [self.elections[name] for name in self._names[start : start + size]]
+        return list(islice(self.elections.after(after), size))
 
     def records(self) -> int:
         """Return about how large the state is: names on the roll, elections and ballots."""
@@ -178,7 +219,7 @@ class Elections:
 
     def in_order(self) -> list[Election]:
         """Return every election by name."""
-        return [self.elections[name] for name in self._names]
+        return [election for _, election in self.elections.in_order()]
 
     def next_end_us(self) -> int | None:
         """Return when the first open election ends, in microseconds, or None."""

@@ -3,50 +3,63 @@
 A stream is a sequence of frames: a 4-byte little-endian length, then a `SnapshotRecord`. The
 footer holds the number of records and the SHA-256 of their frames, so a stream that was cut or
 changed is refused.
+
+All of it may run in a thread of its own while another applies batches, on a frozen state; each
+step is short, because a single long call would keep the interpreter lock from that other thread.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from hashlib import sha256
 from itertools import islice
 from struct import Struct
 
-from cryptography.hazmat.primitives.hashes import SHA256, Hash
 from google.protobuf.message import DecodeError
 
 from quorate_proto.internal import snapshot_pb2 as pb
 from quorate_replication.state.clock import ClusterClock
 from quorate_replication.state.election import Election
-from quorate_replication.state.elections import Elections
-from quorate_replication.state.outcome import Outcome
-from quorate_replication.state.roll import Answer, Voter
+from quorate_replication.state.elections import Elections, FrozenElections
+from quorate_replication.state.rebuild import SNAPSHOT_VERSION, Rebuilder, SnapshotError
 
-SNAPSHOT_VERSION = 1
+__all__ = [
+    "MAX_RECORD_BYTES",
+    "PARTICIPANTS_PER_RECORD",
+    "SNAPSHOT_VERSION",
+    "STEP_BYTES",
+    "SnapshotError",
+    "digest",
+    "dump",
+    "load",
+    "load_steps",
+]
+
 PARTICIPANTS_PER_RECORD = 1000
+"""Part of the format: another number gives other bytes, and replicas compare digests."""
+
 MAX_RECORD_BYTES = 4 << 20
+STEP_BYTES = 32 << 10
+"""`load_steps` yields after about as much; a voter's record has some 130 bytes."""
+
 _LENGTH = Struct("<I")
 
 
-class SnapshotError(ValueError):
-    """A stream that is not a whole, intact snapshot of a version that we know."""
+def dump(state: Elections | FrozenElections) -> Iterator[bytes]:
+    """Yield the state, a frame at a time, as it is at the call.
+
+    Of a live state it freezes its own view, and lets go of that at the end, bit by bit.
+    """
+    if isinstance(state, Elections):
+        return _dump_and_dismantle(state.freeze())
+    return _dump(state)
 
 
-def dump(state: Elections) -> Iterator[bytes]:
-    """Yield the state, a frame at a time."""
-    sha, records = Hash(SHA256()), 0
-    for record in _records(state):
-        frame = _frame(record)
-        sha.update(frame)
-        records += 1
-        yield frame
-    footer = pb.SnapshotFooter(records=records, digest=sha.finalize())
-    yield _frame(pb.SnapshotRecord(footer=footer))
-
-
-def digest(state: Elections) -> bytes:
+def digest(state: Elections | FrozenElections) -> bytes:
     """Return the SHA-256 of the whole state: equal on every replica at the same index."""
-    sha = Hash(SHA256())
-    for record in _records(state):
-        sha.update(_frame(record))
-    return sha.finalize()
+    frozen = state.freeze() if isinstance(state, Elections) else state
+    sha = sha256()
+    for frame in _frames_of(frozen):
+        sha.update(frame)
+    return sha.digest()
 
 
 def load(chunks: Iterable[bytes]) -> Elections:
@@ -55,7 +68,19 @@ def load(chunks: Iterable[bytes]) -> Elections:
     Raises:
         SnapshotError: the stream is damaged, incomplete or of a newer version.
     """
-    loader, sha, records, footer = _Loader(), Hash(SHA256()), 0, None
+    steps = load_steps(chunks)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            state: Elections = end.value
+            return state
+
+
+def load_steps(chunks: Iterable[bytes]) -> Generator[None, None, Elections]:
+    """Do what `load` does, a bit at a step (a `background.Job`)."""
+    rebuilder, sha, records, footer = Rebuilder(), sha256(), 0, None
+    step_bytes = 0
     for frame in _frames(chunks):
         if footer is not None:
             raise SnapshotError("snapshot: bytes after the footer")
@@ -68,19 +93,37 @@ def load(chunks: Iterable[bytes]) -> Elections:
             continue
         sha.update(frame)
         records += 1
-        loader.take(record)
-    if (
-        records == 0
-        or footer is None
-        or footer.records != records
-        or footer.digest != sha.finalize()
-    ):
+        rebuilder.take(record)
+        step_bytes += len(frame)
+        if step_bytes >= STEP_BYTES:
+            step_bytes = 0
+            yield
+    if records == 0 or footer is None or footer.records != records or footer.digest != sha.digest():
         raise SnapshotError("snapshot: damaged or cut off (the digest does not match)")
-    return loader.state
+    return rebuilder.state
+
+
+def _dump(frozen: FrozenElections) -> Iterator[bytes]:
+    sha, records = sha256(), 0
+    for frame in _frames_of(frozen):
+        sha.update(frame)
+        records += 1
+        yield frame
+    footer = pb.SnapshotFooter(records=records, digest=sha.digest())
+    yield _frame(pb.SnapshotRecord(footer=footer))
+
+
+def _dump_and_dismantle(frozen: FrozenElections) -> Iterator[bytes]:
+    yield from _dump(frozen)
+    for _ in frozen.dismantle():
+        pass
 
 
 def _frame(record: pb.SnapshotRecord) -> bytes:
-    content = record.SerializeToString(deterministic=True)
+    return _framed(record.SerializeToString(deterministic=True))
+
+
+def _framed(content: bytes) -> bytes:
     return _LENGTH.pack(len(content)) + content
 
 
@@ -100,19 +143,17 @@ def _frames(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise SnapshotError("snapshot: cut off in the middle of a record")
 
 
-def _records(state: Elections) -> Iterator[pb.SnapshotRecord]:
-    yield pb.SnapshotRecord(header=pb.SnapshotHeader(version=SNAPSHOT_VERSION))
-    yield pb.SnapshotRecord(clock=_clock_record(state.clock))
-    for voter in state.roll:
-        yield pb.SnapshotRecord(voter=_voter_record(voter))
-    for election in state.in_order():
-        yield pb.SnapshotRecord(election=_election_record(election))
-        participants = (
-            pb.Participant(voter_name=name, request_id=election.participation[name])
-            for name in sorted(election.participation)
-        )
-        while chunk := list(islice(participants, PARTICIPANTS_PER_RECORD)):
-            yield pb.SnapshotRecord(participation=pb.ParticipationChunk(participants=chunk))
+def _frames_of(frozen: FrozenElections) -> Iterator[bytes]:
+    header = pb.SnapshotHeader(version=SNAPSHOT_VERSION)
+    yield _frame(pb.SnapshotRecord(header=header))
+    yield _frame(pb.SnapshotRecord(clock=_clock_record(frozen.clock)))
+    for _, packed in frozen.voters.in_order():  # a voter is kept as her record
+        yield _framed(packed)
+    for _, election in frozen.elections.in_order():
+        yield _frame(pb.SnapshotRecord(election=_election_record(election)))
+        ballots = election.participation.in_order()
+        while some := list(islice(ballots, PARTICIPANTS_PER_RECORD)):
+            yield _frame(_participation_record(some))
 
 
 def _clock_record(clock: ClusterClock) -> pb.ClockState:
@@ -122,20 +163,6 @@ def _clock_record(clock: ClusterClock) -> pb.ClockState:
         if member in clock.readings
     ]
     return pb.ClockState(cluster_us=clock.now_us, members=clock.members, readings=readings)
-
-
-def _voter_record(voter: Voter) -> pb.VoterState:
-    return pb.VoterState(
-        name=voter.name,
-        group=voter.group,
-        public_key=voter.public_key,
-        key_version=voter.key_version,
-        registered=voter.registered,
-        answers=[
-            pb.Answer(request_id=known, outcome=told, unregistered=unregistered)
-            for known, told, unregistered in voter.answers
-        ],
-    )
 
 
 def _election_record(election: Election) -> pb.ElectionState:
@@ -155,78 +182,9 @@ def _election_record(election: Election) -> pb.ElectionState:
     )
 
 
-class _Loader:
-    """Rebuilds a state record by record."""
-
-    def __init__(self) -> None:
-        self.state = Elections()
-        self._election: Election | None = None
-        self._headed = False
-
-    def take(self, record: pb.SnapshotRecord) -> None:
-        kind = record.WhichOneof("kind")
-        if (kind == "header") is self._headed:
-            raise SnapshotError("snapshot: does not begin with its one header")
-        match kind:
-            case "header":
-                self._header(record.header)
-            case "clock":
-                clock = record.clock
-                readings = {reading.member: reading.clock_us for reading in clock.readings}
-                self.state.clock = ClusterClock(tuple(clock.members), readings, clock.cluster_us)
-            case "voter":
-                self._voter(record.voter)
-            case "election":
-                self._begin_election(record.election)
-            case "participation":
-                self._participation(record.participation)
-            case "footer" | None:
-                raise SnapshotError("snapshot: a record of a kind that we do not know")
-
-    def _header(self, header: pb.SnapshotHeader) -> None:
-        if header.version > SNAPSHOT_VERSION:
-            raise SnapshotError(
-                f"snapshot: version {header.version} is newer than this program's "
-                f"{SNAPSHOT_VERSION}; update it"
-            )
-        if header.version == 0:
-            raise SnapshotError("snapshot: the header has no version")
-        self._headed = True
-
-    def _voter(self, record: pb.VoterState) -> None:
-        try:
-            answers = tuple(
-                Answer(known.request_id, Outcome(known.outcome), known.unregistered)
-                for known in record.answers
-            )
-        except ValueError:
-            raise SnapshotError("snapshot: an outcome that we do not know") from None
-        voter = Voter(
-            record.name,
-            record.group,
-            record.public_key,
-            record.key_version,
-            record.registered,
-            answers,
-        )
-        self.state.roll.add(voter)
-
-    def _begin_election(self, record: pb.ElectionState) -> None:
-        self._election = Election(
-            name=record.name,
-            creator=record.creator,
-            request_id=record.request_id,
-            groups=tuple(record.groups),
-            choices=tuple(record.choices),
-            end_us=record.end_us,
-            born_closed=record.born_closed,
-            tally=list(record.tally),
-            extensions={known.request_id: known.end_us for known in record.extensions},
-        )
-        self.state.add_election(self._election)
-
-    def _participation(self, chunk: pb.ParticipationChunk) -> None:
-        if self._election is None:
-            raise SnapshotError("snapshot: participation without an election")
-        for participant in chunk.participants:
-            self._election.participation[participant.voter_name] = participant.request_id
+def _participation_record(ballots: list[tuple[str, bytes]]) -> pb.SnapshotRecord:
+    record = pb.SnapshotRecord()
+    add = record.participation.participants.add
+    for voter_name, request_id in ballots:
+        add(voter_name=voter_name, request_id=request_id)
+    return record
