@@ -4,6 +4,10 @@ import os
 
 from hypothesis import settings
 
+from support.lone_member import lone
+
+__all__ = ["lone"]  # a fixture
+
 settings.register_profile(
     "ci",
     derandomize=False,  # every run looks somewhere new; a failure prints how to repeat it

@@ -9,8 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from quorate_replication.errors import EngineStartError
 from quorate_replication.state.elections import Elections
 from quorate_replication.state.outcome import Outcome
+
+__all__ = [
+    "Committed",
+    "Engine",
+    "EngineStartError",
+    "EngineStatus",
+    "Refused",
+    "Role",
+    "Settled",
+    "Unknown",
+]
 
 
 class Role(enum.Enum):
@@ -33,6 +45,10 @@ class EngineStatus:
     applied_index: int = 0
     caught_up: bool = False
     """It knows a leader and has applied all that the leader had committed when last heard."""
+    votes: bool = True
+    """Whether it counts in elections and commits; see `storage.membership`."""
+    standing: str = "voter"
+    """Or `asking` (its disk is empty), or `replacing` (it catches up with a new disk)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +75,6 @@ class Unknown:
 Settled = Committed | Refused | Unknown
 
 
-class EngineStartError(Exception):
-    """The engine can't start: the address is taken, the data can't be read."""
-
-
 class Engine(Protocol):
     """Consensus over one log of batches, and the state that they made."""
 
@@ -71,18 +83,25 @@ class Engine(Protocol):
         """The latest view; cheap, from any thread."""
         ...
 
-    def start(self) -> None:
-        """Start the thread; return once it listens to its peers. Raises EngineStartError."""
+    async def start(self) -> None:
+        """Start; return once it listens to its peers. Raises EngineStartError."""
         ...
 
     def submit(self, entry: bytes, done: Callable[[Settled], None]) -> None:
         """Propose an entry; `done` is called at most once, perhaps never."""
         ...
 
+    def read_index(self, ready: Callable[[bool], None]) -> None:
+        """Call `ready` with True once the state here shows all that was acknowledged before.
+
+        False: nobody can tell now; nothing was written.
+        """
+        ...
+
     def inspect(self, job: Callable[[Elections], None]) -> None:
         """Run `job` on the state, between two entries; it must not change it or raise."""
         ...
 
-    def stop(self) -> None:
-        """Hand leadership over if it is ours, then end; blocks for a few seconds at most."""
+    async def stop(self) -> None:
+        """Hand leadership over if it is ours, then end; takes a few seconds at most."""
         ...

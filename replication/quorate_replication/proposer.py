@@ -1,4 +1,4 @@
-"""Group commit: while a batch is in flight, requests gather for the next.
+"""Group commit: while a few batches are in flight, requests gather for the next.
 
 A batch that fails, definitely or not, gathers again with the others, under the same request
 ids, until its requests' deadlines. Whether it is tried again in the end decides nothing: the
@@ -19,9 +19,10 @@ from quorate_replication.state.outcome import Outcome
 
 log = logging.getLogger(__name__)
 
-MAX_BATCH_BYTES = 256 * 1024
+MAX_BATCH_BYTES = 255 * 1024  # of commands: with its head a batch fits into an entry of 256 KiB
 MAX_WAITING = 20_000
-BATCH_TIMEOUT_S = 2.0  # PySyncObj forgets some callbacks: after this the outcome is unknown
+MAX_IN_FLIGHT = 4  # batches: enough to keep every disk busy, few enough to gather
+BATCH_TIMEOUT_S = 2.0  # a message may be lost on its way: after this the outcome is unknown
 RETRY_S = 0.03  # between tries: short, a leader election is all there is to wait for
 
 
@@ -54,18 +55,21 @@ class Proposer:
         self._clock_us = clock_us
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
+        self._in_flight = 0
 
     async def propose(self, command: pb.Command | None, timeout_s: float) -> Outcome:
         """Get one command through the log; None only waits until the log has passed here.
 
         Raises:
-            Overloaded: too many wait already. Definite.
+            Overloaded: too many wait already, or the command is too large. Definite.
             NotCommitted: there was no leader to take it in time. Definite.
             OutcomeUnknown: it went out, and no answer came in time.
         """
         if len(self._waiting) >= MAX_WAITING:
             raise Overloaded("too many requests are waiting; try again in a moment")
         waiting = _Waiting(command, asyncio.get_running_loop().create_future())
+        if waiting.size > MAX_BATCH_BYTES:
+            raise Overloaded(f"the request is larger than {MAX_BATCH_BYTES} bytes")
         self._waiting.append(waiting)
         self._wake.set()
         try:
@@ -80,11 +84,20 @@ class Proposer:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while batch := self._gather():
-                await self._settle(batch)
+        async with asyncio.TaskGroup() as flights:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._in_flight < MAX_IN_FLIGHT and (batch := self._gather()):
+                    self._in_flight += 1
+                    flights.create_task(self._fly(batch))
+
+    async def _fly(self, batch: list[_Waiting]) -> None:
+        try:
+            await self._settle(batch)
+        finally:
+            self._in_flight -= 1
+            self._wake.set()
 
     def _gather(self) -> list[_Waiting]:
         """Take what fits into one batch, in order of arrival; skip what nobody waits for."""
@@ -94,7 +107,7 @@ class Proposer:
             if first.answer.done():
                 self._waiting.popleft()
                 continue
-            if batch and size + first.size > MAX_BATCH_BYTES:
+            if size + first.size > MAX_BATCH_BYTES:
                 break
             size += first.size
             batch.append(self._waiting.popleft())

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from quorate_proto.internal import command_pb2 as pb
+from quorate_replication.ending import end_process
 from quorate_replication.engine import Engine, EngineStatus
-from quorate_replication.errors import ClusterError, NotCommitted
-from quorate_replication.machine import fail_stop
-from quorate_replication.proposer import Proposer
-from quorate_replication.state.elections import Elections
+from quorate_replication.errors import FailStop, NotCommitted
+from quorate_replication.proposer import RETRY_S, Proposer
+from quorate_replication.state import snapshot
+from quorate_replication.state.elections import Elections, FrozenElections
 from quorate_replication.state.outcome import Outcome
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Replica:
 
     async def start(self) -> None:
         """Start the engine. Raises EngineStartError."""
-        await asyncio.to_thread(self._engine.start)
+        await self._engine.start()
         self._proposing = asyncio.create_task(self._proposer.run(), name="proposer")
         self._proposing.add_done_callback(_must_not_fail)
 
@@ -51,7 +52,7 @@ class Replica:
             self._proposing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._proposing
-        await asyncio.to_thread(self._engine.stop)
+        await self._engine.stop()
         self._stopped = True
         for seen in self._reading:
             _fail(seen, NotCommitted("this node has stopped; nothing was read"))
@@ -68,13 +69,32 @@ class Replica:
     async def barrier(self, timeout_s: float) -> None:
         """Return once the state here shows all that was acknowledged before the call.
 
-        An empty batch goes through the log; calls share one. It also carries this member's
-        clock reading. Raises NotCommitted: a barrier that failed changed nothing.
+        ReadIndex: the leader and a majority are asked, nothing is written. Raises NotCommitted.
         """
         try:
-            await self._proposer.propose(None, timeout_s)
-        except ClusterError as flaw:
-            raise NotCommitted("the cluster has no leader; nothing was read") from flaw
+            async with asyncio.timeout(timeout_s):
+                while not await self._is_current():  # noqa: ASYNC110 - nobody says when to ask
+                    await asyncio.sleep(RETRY_S)
+        except TimeoutError:
+            raise NotCommitted("the cluster has no leader; nothing was read") from None
+
+    async def _is_current(self) -> bool:
+        """Ask once; False if nobody can tell."""
+        told: asyncio.Future[bool] = self._loop.create_future()
+        self._engine.read_index(lambda current: self._post(partial(_settle, told, current)))
+        return await told
+
+    async def send_clock(self, timeout_s: float) -> None:
+        """Get this member's clock reading through the log. Raises ClusterError."""
+        await self._proposer.propose(None, timeout_s)
+
+    async def digest(self) -> tuple[int, bytes]:
+        """Return the SHA-256 of the whole state, and the index that it was at.
+
+        The raft thread only freezes the state. Raises NotCommitted once this replica was stopped.
+        """
+        index, frozen = await self.read(lambda s: (self._engine.status.applied_index, s.freeze()))
+        return index, await asyncio.to_thread(_digest, frozen)
 
     async def read(self, look: Callable[[Elections], T]) -> T:
         """Return what `look` sees in the state as it is here now, perhaps behind the others.
@@ -121,6 +141,13 @@ class Replica:
             log.debug("the loop was closed before the engine")
 
 
+def _digest(frozen: FrozenElections) -> bytes:
+    digest = snapshot.digest(frozen)
+    for _ in frozen.dismantle():
+        pass  # step by step: in one go it would hold up every thread
+    return digest
+
+
 def _settle(future: asyncio.Future[T], value: T) -> None:
     if not future.done():
         future.set_result(value)
@@ -134,4 +161,4 @@ def _fail(future: asyncio.Future[T], flaw: Exception) -> None:
 def _must_not_fail(proposing: asyncio.Task[None]) -> None:
     """Stop a node that could only pretend to propose."""
     if not proposing.cancelled() and proposing.exception() is not None:
-        fail_stop(f"the proposer raised {proposing.exception()!r}")
+        end_process(FailStop(f"the proposer raised {proposing.exception()!r}"))

@@ -5,6 +5,7 @@ import secrets
 import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, time_ns
 from typing import TypeVar
@@ -12,11 +13,16 @@ from typing import TypeVar
 import pytest
 
 from quorate_proto.internal import command_pb2 as pb
-from quorate_replication import Elections, NotCommitted, Outcome, Replica, core, snapshot_file
+from quorate_replication import Elections, NotCommitted, Outcome, Replica
+from quorate_replication.errors import FailStop
 from quorate_replication.options import RaftOptions
-from quorate_replication.raft import RaftEngine
+from quorate_replication.raft import snapshots
+from quorate_replication.raft.thread import RaftEngine
 from quorate_replication.state import snapshot
+from quorate_replication.storage.os_disk import OsDisk
+from quorate_replication.storage.snapshots import SnapshotStore
 from support.cluster import PATIENCE_S, free_ports
+from support.peers import CLUSTER_ID, peer_certificates
 
 pytestmark = pytest.mark.cluster
 
@@ -31,13 +37,15 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         first = free_ports(len(NAMES))
         peers = {name: f"127.0.0.1:{first + at}" for at, name in enumerate(NAMES)}
+        tls = peer_certificates(folder, NAMES)
         self.options = {
             name: RaftOptions(
+                cluster_id=CLUSTER_ID,
                 name=name,
                 peers=peers,
                 bind=peers[name],
                 data=folder / name,
-                secret=b"secret of the cluster",
+                tls=tls[name],
                 snapshot_entries=SNAPSHOT_ENTRIES,
             )
             for name in NAMES
@@ -91,14 +99,18 @@ class Cluster:
             assert await replica.read_latest(roll, PATIENCE_S) == sorted(self.registered)
         assert await eventually(same, "equal digests at one index")
 
-    def first_entry_kept(self, name: str) -> int:
-        """Return where a member's log was cut; 0 if it never was."""
-        path = self.options[name].data / "raft.snapshot"
-        return snapshot_file.read_header(path).previous[1] if path.exists() else 0
+    def snapshot_index(self, name: str) -> int:
+        """Return the index of a member's snapshot; 0 if it has none."""
+        header = SnapshotStore(OsDisk(self.options[name].data)).header()
+        return 0 if header is None else header.index
 
 
 def _engine_of(options: RaftOptions) -> Callable[[Callable[[], None]], RaftEngine]:
-    return lambda applied: RaftEngine(options, applied)
+    return lambda applied: RaftEngine(options, applied, _must_not_end)
+
+
+def _must_not_end(flaw: FailStop) -> None:
+    raise AssertionError(f"a member ended: {flaw}")
 
 
 def _index_and_digest(replica: Replica) -> Callable[[Elections], tuple[int, bytes]]:
@@ -141,7 +153,7 @@ async def test_cutting_the_log_under_load_loses_nothing(tmp_path: Path) -> None:
     async with three(tmp_path) as cluster:
         await cluster.register(6 * SNAPSHOT_ENTRIES)
         await cluster.check()
-        assert all(cluster.first_entry_kept(name) for name in NAMES)
+        assert all(cluster.snapshot_index(name) for name in NAMES)
 
 
 async def test_a_member_that_missed_what_was_cut_catches_up_by_snapshot(tmp_path: Path) -> None:
@@ -151,14 +163,14 @@ async def test_a_member_that_missed_what_was_cut_catches_up_by_snapshot(tmp_path
         late = next(name for name in NAMES if name != leader)
         await cluster.stop(late)
         await cluster.register(3 * SNAPSHOT_ENTRIES)
-        assert cluster.first_entry_kept(leader) > cluster.first_entry_kept(late)
+        assert cluster.snapshot_index(leader) > cluster.snapshot_index(late)
         await cluster.start(late)
         await cluster.register(20)
         await cluster.check()
-        assert cluster.first_entry_kept(late) > 2 * SNAPSHOT_ENTRIES
+        assert cluster.snapshot_index(late) > 2 * SNAPSHOT_ENTRIES
 
 
-async def test_a_member_with_an_empty_disk_catches_up_by_snapshot_under_load(
+async def test_a_member_with_a_new_disk_catches_up_by_snapshot_under_load_and_votes_again(
     tmp_path: Path,
 ) -> None:
     async with three(tmp_path) as cluster:
@@ -168,23 +180,33 @@ async def test_a_member_with_an_empty_disk_catches_up_by_snapshot_under_load(
         await cluster.stop(wiped)
         shutil.rmtree(cluster.options[wiped].data)
         load = asyncio.create_task(cluster.register(4 * SNAPSHOT_ENTRIES, *cluster.running))
+        cluster.options[wiped] = replace(cluster.options[wiped], replace=True)
         await cluster.start(wiped)
+        assert not cluster.running[wiped].status.votes
         await load
         await cluster.check()
+
+        async def votes() -> bool | None:
+            return cluster.running[wiped].status.votes or None
+
+        await eventually(votes, "it votes")
+        third = next(name for name in NAMES if name not in (leader, wiped))
+        await cluster.stop(third)
+        await cluster.register(10)  # on a majority of which it is one
 
 
 async def test_a_member_that_is_catching_up_does_not_say_that_it_has(tmp_path: Path) -> None:
     async with three(tmp_path) as cluster:
         await cluster.register(3 * SNAPSHOT_ENTRIES)
         leader = await cluster.leader()
-        wiped = next(name for name in NAMES if name != leader)
-        await cluster.stop(wiped)
-        shutil.rmtree(cluster.options[wiped].data)
+        late = next(name for name in NAMES if name != leader)
+        await cluster.stop(late)
+        await cluster.register(3 * SNAPSHOT_ENTRIES)
         behind = cluster.running[leader].status.commit_index
-        await cluster.start(wiped)
+        await cluster.start(late)
 
         async def says_so() -> int | None:
-            status = cluster.running[wiped].status
+            status = cluster.running[late].status
             return status.applied_index if status.caught_up else None
 
         assert await eventually(says_so, "it has caught up") >= behind
@@ -234,7 +256,7 @@ async def test_a_stopped_replica_answers_no_read_and_keeps_nobody_waiting(tmp_pa
 async def test_a_log_of_few_but_large_entries_is_cut_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core, "MAX_JOURNAL_BYTES", 100_000)
+    monkeypatch.setattr(snapshots, "MAX_LOG_BYTES", 100_000)
     async with three(tmp_path) as cluster:
         for number in range(SNAPSHOT_ENTRIES // 3):
             wish = registration(f"voter {number}")
@@ -242,9 +264,19 @@ async def test_a_log_of_few_but_large_entries_is_cut_too(
             told = await cluster.running["n1"].propose(wish, PATIENCE_S)
             assert told is Outcome.PUBLIC_KEY_INVALID
 
-        async def cut() -> bool:
-            journals = [cluster.options[name].data / "raft.journal" for name in NAMES]
-            snapshots = [journal.with_suffix(".snapshot").exists() for journal in journals]
-            return all(snapshots) and all(j.stat().st_size < 400_000 for j in journals)
+        async def cut() -> bool | None:
+            return all(cluster.snapshot_index(name) for name in NAMES) or None
 
-        await eventually(cut, "every member has cut its log")
+        await eventually(cut, "every member has written a snapshot")
+
+
+async def test_members_that_begin_with_empty_folders_begin_together(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    await cluster.start("n1", "n2")
+    try:
+        assert not cluster.running["n1"].status.votes  # n3 may know them with other disks
+        await cluster.start("n3")
+        await cluster.leader()
+        await cluster.register(3)
+    finally:
+        await cluster.stop(*cluster.running)

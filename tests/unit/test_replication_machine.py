@@ -1,12 +1,15 @@
-"""Entries that go wrong: they change nothing, or they end the process; never in between."""
+"""Entries that go wrong: they change nothing, or they end the node; never in between."""
 
 import subprocess
 import sys
 
+import pytest
+
 from quorate_proto.internal import command_pb2 as pb
-from quorate_replication.machine import EXIT_FAIL_STOP, Machine
+from quorate_replication.errors import DiskFailure, FailStop, NotWelcome
+from quorate_replication.machine import Machine
 from quorate_replication.state import snapshot
-from quorate_replication.state.elections import BATCH_VERSION
+from quorate_replication.state.elections import BATCH_VERSION, Elections
 from quorate_replication.state.outcome import Outcome
 
 REGISTER = pb.Command(
@@ -14,18 +17,6 @@ REGISTER = pb.Command(
         request_id=b"1", name="Ada", group="staff", public_key=bytes(32)
     )
 )
-
-
-def run(program: str) -> subprocess.CompletedProcess[str]:
-    """Run Python statements in a process of their own, after imports that they may use."""
-    imports = (
-        "import logging; logging.basicConfig()\n"
-        "from quorate_proto.internal import command_pb2 as pb\n"
-        "from quorate_replication.machine import Machine\n"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", imports + program], capture_output=True, text=True, check=False
-    )
 
 
 def test_a_batch_returns_an_outcome_for_each_command() -> None:
@@ -43,29 +34,45 @@ def test_bytes_that_are_no_batch_change_nothing() -> None:
 
 
 def test_a_loaded_dump_is_the_same_state() -> None:
-    machine, other = Machine(), Machine()
+    machine = Machine()
     machine.apply(pb.Batch(version=BATCH_VERSION, commands=[REGISTER]).SerializeToString())
-    other.load(machine.dump())
+    other = Machine(snapshot.load(machine.dump()))
     assert snapshot.digest(other.state) == snapshot.digest(machine.state)
 
 
-def test_a_batch_of_a_newer_version_ends_the_process_and_says_what_to_do() -> None:
-    ended = run(
-        f"Machine().apply(pb.Batch(version={BATCH_VERSION + 1}).SerializeToString())\n"
-        "print('went on')"
-    )
-    assert ended.returncode == EXIT_FAIL_STOP == 70
-    assert "update it" in ended.stderr
-    assert ended.stdout == ""
+def test_a_dump_is_of_the_moment_when_it_was_asked_for() -> None:
+    machine = Machine()
+    empty, dump = snapshot.digest(machine.state), machine.dump()
+    machine.apply(pb.Batch(version=BATCH_VERSION, commands=[REGISTER]).SerializeToString())
+    assert snapshot.digest(snapshot.load(dump)) == empty
 
 
-def test_a_state_machine_that_raises_ends_the_process() -> None:
-    ended = run(
-        "machine = Machine()\n"
-        "machine.state = None\n"
-        f"machine.apply(pb.Batch(version={BATCH_VERSION}).SerializeToString())\n"
+def test_a_batch_of_a_newer_version_ends_the_node_and_says_what_to_do() -> None:
+    with pytest.raises(FailStop, match="update it"):
+        Machine().apply(pb.Batch(version=BATCH_VERSION + 1).SerializeToString())
+
+
+def test_a_state_machine_that_raises_ends_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    def defect(_state: Elections, _batch: pb.Batch) -> list[Outcome]:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(Elections, "apply", defect)
+    with pytest.raises(FailStop, match="the state machine raised"):
+        Machine().apply(pb.Batch(version=BATCH_VERSION).SerializeToString())
+
+
+@pytest.mark.parametrize("kind", [FailStop, DiskFailure, NotWelcome])
+def test_a_node_that_must_end_does_so_with_its_status_and_says_why(kind: type[FailStop]) -> None:
+    program = (
+        "import logging; logging.basicConfig()\n"
+        "from quorate_replication.ending import end_process\n"
+        f"from quorate_replication.errors import {kind.__name__}\n"
+        f"end_process({kind.__name__}('the reason'))\n"
         "print('went on')"
     )
-    assert ended.returncode == EXIT_FAIL_STOP
-    assert "the state machine raised" in ended.stderr
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == kind.exit_status
+    assert "the reason" in ended.stderr
     assert ended.stdout == ""

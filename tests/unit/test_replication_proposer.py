@@ -30,9 +30,12 @@ class Script:
         self.batches: list[pb.Batch] = []
         self._open: asyncio.Queue[tuple[pb.Batch, Callable[[Settled], None]]] = asyncio.Queue()
 
-    def start(self) -> None: ...
+    async def start(self) -> None: ...
 
-    def stop(self) -> None: ...
+    async def stop(self) -> None: ...
+
+    def read_index(self, ready: Callable[[bool], None]) -> None:
+        ready(True)
 
     def inspect(self, job: Callable[[Elections], None]) -> None:
         job(self.state)
@@ -142,7 +145,10 @@ async def test_an_engine_that_never_answers_is_asked_again(monkeypatch: pytest.M
         answer.cancel()
 
 
-async def test_time_up_before_anything_went_out_is_definite() -> None:
+async def test_time_up_before_anything_went_out_is_definite(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subject, "MAX_IN_FLIGHT", 1)
     async with running() as (proposer, script):
         ada = begin(proposer, register("Ada"))
         await script.take()  # Bob must wait for it
@@ -195,16 +201,29 @@ async def test_time_up_in_the_moment_of_the_answer_is_not_called_definite() -> N
             await answer
 
 
-async def test_requests_gather_while_a_batch_is_out() -> None:
+async def test_requests_gather_while_as_many_batches_are_out_as_may_be() -> None:
     async with running() as (proposer, script):
-        first = begin(proposer, register("Ada"))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        first: list[asyncio.Task[Outcome]] = []
+        for number in range(subject.MAX_IN_FLIGHT):
+            first.append(begin(proposer, register(f"first {number}")))
+            while len(script.batches) <= number:  # noqa: ASYNC110 - a turn of the loop, no time
+                await asyncio.sleep(0)
         others = [begin(proposer, register(f"voter {number}")) for number in range(50)]
+        for _ in range(subject.MAX_IN_FLIGHT + 1):
+            await script.commit()
+        await asyncio.gather(*first, *others)
+        sizes = [len(batch.commands) for batch in script.batches]
+        assert sizes == [*[1] * subject.MAX_IN_FLIGHT, 50]
+
+
+async def test_a_batch_that_waits_holds_up_no_other() -> None:
+    async with running() as (proposer, script):
+        slow = begin(proposer, register("slow"))
+        await script.take()
+        quick = begin(proposer, register("quick"))
         await script.commit()
-        await script.commit()
-        await asyncio.gather(first, *others)
-        assert [len(batch.commands) for batch in script.batches] == [1, 50]
+        assert await quick is Outcome.ACCEPTED
+        slow.cancel()
 
 
 async def test_requests_are_committed_in_the_order_of_their_arrival_after_failures_too() -> None:
@@ -224,16 +243,14 @@ async def test_a_batch_is_cut_at_256_kib() -> None:
             await script.commit()
         await asyncio.gather(*answers)
         assert [names(batch) for batch in script.batches] == [["v0", "v1"], ["v2", "v3"], ["v4"]]
-        assert all(batch.ByteSize() <= subject.MAX_BATCH_BYTES + 64 for batch in script.batches)
+        assert all(batch.ByteSize() <= 256 * 1024 for batch in script.batches)
 
 
-async def test_a_command_longer_than_a_batch_goes_alone() -> None:
+async def test_a_command_longer_than_a_batch_is_refused_at_the_door() -> None:
     async with running() as (proposer, script):
-        answers = [begin(proposer, register(name, size)) for name, size in _one_long()]
-        for _ in range(3):
-            await script.commit()
-        await asyncio.gather(*answers)
-        assert [names(batch) for batch in script.batches] == [["a"], ["long"], ["b"]]
+        with pytest.raises(Overloaded, match="larger than"):
+            await proposer.propose(register("Ada", 300_000), PATIENCE_S)
+        assert script.batches == []
 
 
 async def test_a_caller_who_left_is_not_sent_again_and_harms_nobody() -> None:
@@ -293,7 +310,3 @@ def test_an_answer_after_the_loop_is_closed_does_not_raise() -> None:
 async def _for_ever(step: Callable[[], Awaitable[None]]) -> None:
     while True:
         await step()
-
-
-def _one_long() -> list[tuple[str, int]]:
-    return [("a", 1), ("long", 300_000), ("b", 1)]
