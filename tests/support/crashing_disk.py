@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random
 
+NEVER = 1 << 60
 PAGE_BYTES = 64  # small, so that small files tear in many ways
 
 
@@ -19,10 +20,12 @@ class Crash(Exception):  # noqa: N818 - it is an event
 class Inode:
     data: bytearray = field(default_factory=bytearray)
     synced: int = 0
+    lost: int = NEVER
+    """From here on, a sync that failed lets later ones lie."""
 
     def cut_power(self, dice: Random) -> "Inode":
         """Return what is left of it."""
-        length = dice.randint(self.synced, len(self.data))
+        length = min(dice.randint(self.synced, len(self.data)), self.lost)
         left = self.data[:length]
         for start in range(self.synced, length, PAGE_BYTES):
             if dice.random() < 0.4:
@@ -46,7 +49,11 @@ class _Append:
         self._inode.data += data[half:]
 
     def sync(self) -> None:
-        self._disk.operation("sync")
+        try:
+            self._disk.operation("sync")
+        except OSError:
+            self._inode.lost = min(self._inode.lost, self._inode.synced)
+            raise
         self._inode.synced = len(self._inode.data)
 
     def close(self) -> None:
@@ -143,6 +150,13 @@ class CrashingDisk:
         inode = self._inode(name)
         del inode.data[size:]
         inode.synced = len(inode.data)
+
+    def rewrite(self, name: str, offset: int) -> None:
+        self.operation("rewrite")
+        inode = self._inode(name)
+        inode.synced = len(inode.data)
+        if inode.lost >= offset:
+            inode.lost = NEVER
 
     def rename(self, old: str, new: str) -> None:
         self.operation("rename")

@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import os
+import random
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,17 @@ import pytest
 from quorate_replication.engine import Committed, Settled
 from quorate_replication.errors import DiskFailure, EngineStartError, FailStop
 from quorate_replication.options import RaftOptions
+from quorate_replication.raft.driver import Driver
 from quorate_replication.raft.thread import RaftEngine
 from quorate_replication.replica import Replica
 from quorate_replication.state import snapshot
 from quorate_replication.state.elections import Elections
 from quorate_replication.state.outcome import Outcome
+from quorate_replication.storage.os_disk import OsDisk
+from quorate_replication.wire.messages import Hello, Standing, TurnedAway
 from support.cluster import PATIENCE_S, free_ports
-from support.lone_member import batch, registration
+from support.lone_member import Inbox as Silence
+from support.lone_member import Later, batch, registration
 from support.peers import CLUSTER_ID, peer_certificates
 
 NEVER = 10_000
@@ -154,6 +160,30 @@ async def test_a_disk_that_refuses_to_sync_ends_the_node_and_acknowledges_nothin
     await engine.stop()
     async with alone.running() as replica:  # unharmed once there is room
         assert await replica.propose(registration("ann"), PATIENCE_S) is Outcome.ACCEPTED
+
+
+async def test_a_member_that_cannot_remember_whom_it_met_ends_rather_than_go_on(
+    alone: Alone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures: list[FailStop] = []
+    options = alone.options()
+    two = replace(options, peers={**options.peers, "n2": "127.0.0.1:1"})
+    driver = Driver(
+        two,
+        disk=OsDisk(alone.data),
+        network=lambda _greeter: Silence(),
+        background=Later(),
+        dice=random.Random(1),  # noqa: S311 - not for secrets
+        on_applied=lambda: None,
+        on_failure=failures.append,
+    )
+    await driver.start()
+    monkeypatch.setattr(os, "fdatasync", no_space)
+    told = driver.greet(Hello(CLUSTER_ID, "n2", bytes(16), Standing.VOTER))
+    monkeypatch.undo()
+    assert isinstance(told, TurnedAway)
+    assert isinstance(failures[0], DiskFailure)
+    await driver.stop()
 
 
 async def test_a_defect_ends_the_node_rather_than_apply_twice(

@@ -1,5 +1,7 @@
 """The journal: what it keeps across a restart, what it refuses, what it writes."""
 
+from random import Random
+
 import pytest
 
 from quorate_replication.errors import DiskFailure, FailStop
@@ -162,6 +164,24 @@ def test_what_was_read_at_start_is_synced_before_it_is_relied_on(disk: CrashingD
     assert all(inode.synced == len(inode.data) for inode in found.files.values())
 
 
+def test_what_a_failed_sync_left_in_the_systems_cache_is_written_anew(disk: CrashingDisk) -> None:
+    """Linux takes pages for written that it could not write: a later sync says that all is well."""
+    journal = Journal.open(disk)
+    fill(journal, 1, 3)
+    journal.sync()
+    fill(journal, 4, 6)
+    disk.error, disk.error_in = OSError(5, "Input/output error"), "sync"
+    with pytest.raises(DiskFailure):
+        journal.sync()
+    found = disk.after_kill()
+    again = Journal.open(found)
+    fill(again, again.last_index + 1, 9)
+    again.sync()  # acknowledged, and on top of what may never have been written
+    for seed in range(20):
+        dice = Random(seed)  # noqa: S311 - not for secrets
+        assert Journal.open(found.after_power_cut(dice)).last_index == 9
+
+
 def test_the_first_segment_that_is_left_tells_which_entry_came_before_it(
     disk: CrashingDisk,
 ) -> None:
@@ -271,3 +291,14 @@ def test_a_journal_that_is_gone_beside_a_snapshot_is_refused(disk: CrashingDisk)
     with pytest.raises(JournalError, match=r"journal in data is missing.*--replace"):
         Journal.open(disk)
     assert disk.names() == ["snapshot"]
+
+
+def test_a_journal_that_was_emptied_is_no_new_one_where_there_must_be_one(
+    disk: CrashingDisk,
+) -> None:
+    journal = Journal.open(disk, must_exist=False)
+    fill(journal, 1, 3)
+    journal.close()
+    disk.files[segments(disk)[0]].data.clear()
+    with pytest.raises(JournalError, match=r"is empty, but it was not.*--replace"):
+        Journal.open(disk, must_exist=True)

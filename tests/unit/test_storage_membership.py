@@ -209,6 +209,35 @@ def test_a_replaced_disk_takes_the_place_of_the_lost_one_which_never_comes_back(
     assert isinstance(member(folder).greet(hello(incarnation=NEW)), Welcome)
 
 
+def test_a_replaced_disk_says_so_until_every_other_member_has_met_it(folder: Path) -> None:
+    own = member(folder, replace=True)
+    own.welcomed("n2", Welcome(OTHER, Standing.VOTER))
+    own.caught_up()
+    assert own.counts
+    assert own.hello().standing is Standing.REPLACED  # n3 was down, and knows the lost disk
+    again = member(folder)
+    assert again.counts
+    again.welcomed("n2", Welcome(OTHER, Standing.VOTER))
+    assert again.hello().standing is Standing.REPLACED
+    again.welcomed("n3", Welcome(THIRD, Standing.VOTER))
+    assert member(folder).hello().standing is Standing.VOTER
+
+
+def test_a_replaced_disk_that_all_have_met_is_a_voters_at_once(folder: Path) -> None:
+    own = member(folder, replace=True)
+    own.welcomed("n2", Welcome(OTHER, Standing.VOTER))
+    own.welcomed("n3", Welcome(THIRD, Standing.VOTER))
+    own.caught_up()
+    assert own.standing is Standing.VOTER
+
+
+def test_one_who_was_down_meanwhile_accepts_the_replaced_disk(folder: Path) -> None:
+    own = member(folder)
+    own.greet(hello())
+    assert isinstance(own.greet(hello(incarnation=NEW, standing=Standing.REPLACED)), Welcome)
+    assert own.greet(hello()) == TurnedAway(Refusal.OTHER_INCARNATION)
+
+
 def test_strangers_are_turned_away(folder: Path) -> None:
     own = member(folder)
     assert own.greet(Hello("other", "n2", OTHER, Standing.VOTER)) == TurnedAway(

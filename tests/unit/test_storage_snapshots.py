@@ -160,7 +160,8 @@ def test_what_was_received_and_verified_is_in_force(store: SnapshotStore) -> Non
     assert finish(store.verify_incoming(42, 7))
     assert store.install_incoming() == store.header() == SnapshotHeader(42, 7, len(data))
     assert b"".join(store.stream()) == b"state" * 1000
-    file = store.open()
+    header, file = store.open()
+    assert header == store.header()
     assert file.read(0, file.size) == data
     file.close()
 

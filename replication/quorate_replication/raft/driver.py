@@ -9,14 +9,12 @@ one step follows, with one sync.
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import ParamSpec
 
 from quorate_replication.background import Background
 from quorate_replication.engine import EngineStatus, Settled
 from quorate_replication.errors import (
-    DiskFailure,
-    EngineStartError,
     FailStop,
     NotWelcome,
     as_fail_stop,
@@ -24,14 +22,13 @@ from quorate_replication.errors import (
 from quorate_replication.machine import Machine
 from quorate_replication.options import RaftOptions
 from quorate_replication.raft.member import Member
+from quorate_replication.raft.opening import open_disk
 from quorate_replication.state.elections import Elections
-from quorate_replication.state.snapshot import SnapshotError, load
-from quorate_replication.storage.align import align
 from quorate_replication.storage.disk import Disk
-from quorate_replication.storage.journal import Journal, JournalError
+from quorate_replication.storage.journal import Journal
 from quorate_replication.storage.membership import Membership
-from quorate_replication.storage.snapshots import SnapshotDamaged, SnapshotStore
-from quorate_replication.wire.messages import Message
+from quorate_replication.wire.greeting import Greeter
+from quorate_replication.wire.messages import Hello, Message, Refusal, TurnedAway, Welcome
 from quorate_replication.wire.network import Network
 
 log = logging.getLogger(__name__)
@@ -48,7 +45,7 @@ class Driver:
     Args:
         options: who and how.
         disk: its data folder.
-        network: makes the connections to its peers, given who it is.
+        network: makes the connections to its peers, given whom to ask about callers.
         background: for what takes long.
         dice: for timeouts, ids and the incarnation.
         on_applied: called after entries were applied; must not block.
@@ -61,7 +58,7 @@ class Driver:
         options: RaftOptions,
         *,
         disk: Disk,
-        network: Callable[[Membership], Network],
+        network: Callable[[Greeter], Network],
         background: Background,
         dice: random.Random,
         on_applied: Callable[[], None],
@@ -75,6 +72,7 @@ class Driver:
         self._machine = Machine()
         self._journal: Journal
         self._member: Member
+        self._membership: Membership
         self._network: Network
         self._loop: asyncio.AbstractEventLoop
         self._timer: asyncio.TimerHandle | None = None
@@ -98,30 +96,18 @@ class Driver:
         self._tick()
 
     def _open(self) -> None:
-        options, disk = self._options, self._disk
-        others = [peer for peer in options.peers if peer != options.name]
-        try:
-            membership = open_membership(options, disk, others, self._dice)
-            store = SnapshotStore(disk)
-            store.clean()
-            header = store.header()
-            self._journal = Journal.open(disk, segment_bytes=self._segment_bytes)
-            align(self._journal, header, disk.path)
-            if header is not None:
-                self._machine = Machine(load(store.stream()))
-        except (JournalError, SnapshotDamaged, SnapshotError) as flaw:
-            raise EngineStartError(str(flaw)) from flaw
-        except (OSError, DiskFailure) as flaw:
-            raise EngineStartError(f"cannot use the data in {disk.path}: {flaw}") from flaw
-        self._network = self._make_network(membership)
+        found = open_disk(self._options, self._disk, self._dice, self._segment_bytes)
+        self._membership, self._journal = found.membership, found.journal
+        self._machine = found.machine
+        self._network = self._make_network(self)
         self._member = Member(
-            options,
-            journal=self._journal,
-            store=store,
-            machine=self._machine,
+            self._options,
+            journal=found.journal,
+            store=found.store,
+            machine=found.machine,
             network=self._network,
             background=self._background,
-            membership=membership,
+            membership=found.membership,
             dice=self._dice,
             on_applied=self._on_applied,
         )
@@ -180,6 +166,24 @@ class Driver:
     def _inspect(self, job: Callable[[Elections], None]) -> None:
         self._publish()  # so that the status tells of this very state
         job(self._machine.state)
+
+    # ------------------------------------------------------------------ what the network asks
+
+    def hello(self) -> Hello:
+        """Return what this member says when it dials."""
+        return self._membership.hello()
+
+    def greet(self, hello: Hello) -> Welcome | TurnedAway:
+        """Answer a caller; what is learned of it is durable before this returns."""
+        answers: list[Welcome | TurnedAway] = [TurnedAway(Refusal.NOT_A_MEMBER)]
+        self._enter(lambda: answers.append(self._membership.greet(hello)))
+        return answers[-1]
+
+    def welcomed(self, peer: str, welcome: Welcome) -> bool:
+        """Take what a peer answered; False: it is not who we know, hang up."""
+        known = [False]
+        self._enter(lambda: known.append(self._membership.welcomed(peer, welcome)))
+        return known[-1]
 
     # ------------------------------------------------------------------ what the network tells
 
@@ -265,17 +269,3 @@ class Driver:
                 status.leader or "?",
                 votes,
             )
-
-
-def open_membership(
-    options: RaftOptions, disk: Disk, others: Collection[str], dice: random.Random
-) -> Membership:
-    """Find out who this member is; see `storage.membership`."""
-    return Membership.open(
-        disk,
-        cluster_id=options.cluster_id,
-        name=options.name,
-        others=others,
-        fresh_incarnation=dice.randbytes(16),
-        replace=options.replace,
-    )

@@ -93,10 +93,13 @@ class Streams:
             self.end(peer)
 
     def _begin(self, peer: str) -> _Stream | None:
-        header = self._store.header()
-        if header is None or self._raft.now() < self._refused_until.get(peer, 0.0):
+        if self._raft.now() < self._refused_until.get(peer, 0.0):
             return None
-        stream = _Stream(self._store.open(), header, heard=self._raft.now())
+        try:
+            header, file = self._store.open()
+        except FileNotFoundError:  # a follower asks for more than was ever cut
+            return None
+        stream = _Stream(file, header, heard=self._raft.now())
         self._streams[peer] = stream
         return stream
 

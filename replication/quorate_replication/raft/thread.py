@@ -20,8 +20,8 @@ from quorate_replication.errors import FailStop, as_fail_stop
 from quorate_replication.options import RaftOptions
 from quorate_replication.raft.driver import Driver
 from quorate_replication.state.elections import Elections
-from quorate_replication.storage.membership import Membership
 from quorate_replication.storage.os_disk import OsDisk
+from quorate_replication.wire.greeting import Greeter
 from quorate_replication.wire.network import Network
 from quorate_replication.wire.tls_network import TlsNetwork
 
@@ -160,5 +160,5 @@ class _Worker(Background):
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _network(options: RaftOptions, membership: Membership) -> Network:
-    return TlsNetwork(options.name, dict(options.peers), options.bind, options.tls, membership)
+def _network(options: RaftOptions, greeter: Greeter) -> Network:
+    return TlsNetwork(options.name, dict(options.peers), options.bind, options.tls, greeter)

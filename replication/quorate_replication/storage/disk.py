@@ -77,6 +77,14 @@ class Disk(Protocol):
         """Cut a file's end off and sync it."""
         ...
 
+    def rewrite(self, name: str, offset: int) -> None:
+        """Write what a file holds from `offset` on once more, the same bytes, and sync it.
+
+        After a failed sync the system may take pages for written that never were: the next
+        process reads them, syncs, and is told that all is well. Written anew they are synced.
+        """
+        ...
+
     def rename(self, old: str, new: str) -> None:
         """Rename a file over what had the new name, atomically."""
         ...

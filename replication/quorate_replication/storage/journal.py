@@ -12,6 +12,7 @@ unfinished write; `mark` once a second and at close keeps that window short.
 
 from quorate_replication.errors import FailStop
 from quorate_replication.storage.disk import Disk
+from quorate_replication.storage.files import WAY_OUT
 from quorate_replication.storage.records import (
     Body,
     Commit,
@@ -42,12 +43,17 @@ class Journal:
         self._committed = found.state.commit_index  # as the records say
 
     @classmethod
-    def open(cls, disk: Disk, *, segment_bytes: int = SEGMENT_BYTES) -> "Journal":
+    def open(
+        cls, disk: Disk, *, segment_bytes: int = SEGMENT_BYTES, must_exist: bool = False
+    ) -> "Journal":
         """Recover what is there and go on behind it, or begin a journal.
 
-        Raises JournalError if acknowledged data is damaged, OSError as the disk does.
+        Raises JournalError if acknowledged data is damaged, or if there is none though it
+        `must_exist`; OSError as the disk does.
         """
         found = recover(disk)
+        if must_exist and not found.state.segments:
+            raise JournalError(f"the journal in {disk.path} is empty, but it was not. {WAY_OUT}.")
         if found.torn:
             disk.truncate(found.torn.name, found.torn.keep)
         if found.incomplete:

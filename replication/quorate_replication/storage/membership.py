@@ -5,7 +5,8 @@ has forgotten its votes; under its old name it could vote twice in one term, and
 on entries that it no longer has. So:
 
 Rule 1: an incarnation that is not the one known under a name is turned away, unless it says that
-it is REPLACING a lost disk; then it is the one that is known from now on.
+it replaces a lost disk; then it is the one that is known from now on. It says so until every other
+member has met it: one that was down meanwhile must not turn it away later.
 Rule 2: an empty folder counts only if `quorate init` made it (its marker says so), if there is no
 other member, or once every other member has said that it knew of no other incarnation.
 Rule 3: what this member learns is on disk before anything depends on it.
@@ -85,7 +86,12 @@ class Membership:
     @property
     def counts(self) -> bool:
         """Whether this member may vote, and its copies count towards a commit."""
-        return self.standing is Standing.VOTER
+        return self.standing.counts
+
+    @property
+    def has_met(self) -> bool:
+        """Whether this member has ever spoken with another: then it has a journal."""
+        return bool(self._member.known)
 
     def hello(self) -> Hello:
         """Return what this member says when it dials."""
@@ -109,7 +115,7 @@ class Membership:
         if not self._accept(peer, welcome.incarnation, welcome.standing):
             return False
         self._welcomed_by.add(peer)
-        if self.standing is Standing.ASKING and self._welcomed_by >= self._others:
+        if self.standing in (Standing.ASKING, Standing.REPLACED) and self._all_know_us():
             self._save(self._member.standing_as(Standing.VOTER))
         return True
 
@@ -119,13 +125,17 @@ class Membership:
         Raises DiskFailure.
         """
         if self.standing is Standing.REPLACING:
-            self._save(self._member.standing_as(Standing.VOTER))
+            standing = Standing.VOTER if self._all_know_us() else Standing.REPLACED
+            self._save(self._member.standing_as(standing))
+
+    def _all_know_us(self) -> bool:
+        return self._welcomed_by >= self._others
 
     def _accept(self, peer: str, incarnation: bytes, standing: Standing) -> bool:
         known = self._member.known.get(peer)
         if known == incarnation:
             return True
-        if known is not None and standing is not Standing.REPLACING:
+        if known is not None and not standing.is_new_disk:
             return False
         self._save(self._member.met(peer, incarnation))
         return True

@@ -7,6 +7,7 @@ No buffering in this process: what `append` has returned from survives a kill of
 import os
 from pathlib import Path
 
+_PIECE_BYTES = 1 << 20
 _MODE = 0o600  # voters and their choices are in these files
 
 
@@ -110,6 +111,16 @@ class OsDisk:
         descriptor = os.open(self._folder / name, os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.ftruncate(descriptor, size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rewrite(self, name: str, offset: int) -> None:
+        """Write what a file holds from `offset` on once more, the same bytes, and sync it."""
+        descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            while piece := os.pread(descriptor, _PIECE_BYTES, offset):
+                offset += os.pwrite(descriptor, piece, offset)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

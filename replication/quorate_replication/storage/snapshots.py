@@ -73,9 +73,17 @@ class SnapshotStore:
         """Return what the snapshot in force covers; None without one. Raises SnapshotDamaged."""
         return self._header(SNAPSHOT)
 
-    def open(self) -> ReadFile:
-        """Open the snapshot in force, to send it; it stays whole when it is replaced."""
-        return self._disk.open(SNAPSHOT)
+    def open(self) -> tuple[SnapshotHeader, ReadFile]:
+        """Open the snapshot in force, to send it; it stays whole when it is replaced.
+
+        Raises SnapshotDamaged, FileNotFoundError.
+        """
+        file = self._disk.open(SNAPSHOT)
+        try:
+            return read_header(file, f"{self._disk.path}/{SNAPSHOT}"), file
+        except BaseException:
+            file.close()
+            raise
 
     def stream(self, name: str = SNAPSHOT) -> Iterator[bytes]:
         """Return the state's stream, each block checked.

@@ -70,8 +70,8 @@ class Writer:
 
     def go_on_with(self, name: str) -> None:
         """Open the newest segment, which is there. Raises OSError."""
+        self._disk.rewrite(name, 0)  # what was read from it may be in the system's cache only
         self._name, self._file = name, self._disk.append_to(name)
-        self._file.sync()  # what was read from it may be in the system's cache only
 
     def begin(self, body: Begin) -> str:
         """Create the next segment, durably, and return its name. Raises OSError.

@@ -28,6 +28,18 @@ class Standing(enum.IntEnum):
     """Its disk is empty and nothing says why: it asks every other member whether it is known."""
     REPLACING = 3
     """Started with `--replace` on an empty disk: it catches up before it votes."""
+    REPLACED = 4
+    """It has caught up and counts; not every other member has met its new disk yet."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether such a member votes, and its copies count."""
+        return self in (Standing.VOTER, Standing.REPLACED)
+
+    @property
+    def is_new_disk(self) -> bool:
+        """Whether such a member says that what was known under its name is lost."""
+        return self in (Standing.REPLACING, Standing.REPLACED)
 
 
 @dataclass(frozen=True, slots=True)
