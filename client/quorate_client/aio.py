@@ -265,18 +265,29 @@ class AsyncClient:
                 return
 
     async def cluster_status(self, *, include_digest: bool = False) -> GetClusterStatusResponse:
-        """Return every member as whichever node answers sees it."""
-        return await self._call().run(
+        """Return every member as whichever node answers sees it.
+
+        A digest is missing where making it takes longer than the call may.
+        """
+        # Hashing a large state takes seconds: `Failover` leaves time to ask others all the same.
+        attempt_timeout_s = self._timeout_s if include_digest else self._attempt_timeout_s
+        return await self._call(attempt_timeout_s=attempt_timeout_s).run(
             self._routes.clients(),
             lambda channel: ClusterServiceStub(channel).GetClusterStatus,
             GetClusterStatusRequest(include_digest=include_digest),
             changes=False,
         )
 
-    def _call(self, request_id: bytes | None = None, *, repeated: bool = True) -> Call:
+    def _call(
+        self,
+        request_id: bytes | None = None,
+        *,
+        repeated: bool = True,
+        attempt_timeout_s: float | None = None,
+    ) -> Call:
         return Call(
             timeout_s=self._timeout_s,
-            attempt_timeout_s=self._attempt_timeout_s,
+            attempt_timeout_s=attempt_timeout_s or self._attempt_timeout_s,
             request_id=request_id or new_request_id(),
             repeated=repeated and request_id is not None,
         )

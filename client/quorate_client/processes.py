@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -18,15 +19,26 @@ from pathlib import Path
 from quorate_client.errors import LocalError
 
 GRACE_S = 10.0  # between SIGTERM and SIGKILL
-EXIT_BAD_CONFIGURATION = 6
+EXIT_UNFIT = 6  # see `quorate-node --help`: it would end like this again and again
+_MEANINGS = {
+    70: "it stopped itself rather than go on with a state that may be wrong",
+    74: "its disk refused to write: full, or failing",
+}
 RUN_FILE = "run.json"
+_BEFORE_REASON = re.compile(r"error: |\S+ \S+ CRITICAL \S+: ")  # in a node's last line
 _LOG_TAIL = 8192  # bytes that are searched for the last line
-_MAX_LINE = 400  # characters of a line that are shown
+_MAX_LINE = 1000  # characters of a line that are shown; a node says what is wrong and what to do
 
 
 def node_command(config: Path) -> list[str]:
     """The command line of a node with the configuration file `config`."""
     return [sys.executable, "-m", "quorate_node", "--config", str(config)]
+
+
+def check_command(directory: Path, *, as_json: bool) -> list[str]:
+    """The command line that verifies a node's data folder."""
+    flags = ["--json"] if as_json else []
+    return [sys.executable, "-m", "quorate_node", "check", *flags, "--", str(directory)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +49,17 @@ class Ending:
     last_line: str
 
     @property
+    def reason(self) -> str:
+        """Its last words without what is before them in a log; `how` if there are none."""
+        before = _BEFORE_REASON.match(self.last_line)
+        return self.last_line[before.end() if before else 0 :] or self.how
+
+    @property
     def how(self) -> str:
-        """In words: `exit status 6`, `SIGKILL`."""
+        """In words: `exit status 2`, `SIGKILL`."""
         if self.returncode >= 0:
-            return f"exit status {self.returncode}"
+            meaning = _MEANINGS.get(self.returncode)
+            return f"exit status {self.returncode}" + (f" ({meaning})" if meaning else "")
         try:
             return signal.Signals(-self.returncode).name
         except ValueError:

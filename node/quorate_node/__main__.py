@@ -1,4 +1,4 @@
-"""`quorate-node`: run one node of a cluster."""
+"""`quorate-node`: run one node of a cluster; `quorate-node check`: look into its data folder."""
 
 import argparse
 import asyncio
@@ -8,27 +8,36 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from quorate_node import VERSION
+from quorate_node import VERSION, check_folder
 from quorate_node.config import ENVIRONMENT_PREFIX, load_config
 from quorate_node.errors import SetupError
 from quorate_node.process import check, serve
 
-EXIT_OK, EXIT_INTERNAL, EXIT_SETUP = 0, 1, 6
+EXIT_OK, EXIT_INTERNAL = 0, 1
 
 _EPILOG = f"""\
+other uses:
+  quorate-node check DIR    verify a node's data folder, and show what it holds
+
 settings: the file, then environment variables ({ENVIRONMENT_PREFIX}LISTEN__CLIENT=...), then flags
 
 exit status:
   0   stopped on SIGTERM or SIGINT
   2   wrong usage
-  6   a file, certificate, setting or port is wrong; the message says which
+  6   a file, certificate, setting or port is wrong, or the others know this node with another
+      disk (see --replace); the message says which. Starting it again unchanged does not help
   70  stopped itself rather than go on with a state that may be wrong
+  74  its disk refused to write or to sync: full, or failing. What it has acknowledged is there;
+      make room, or start it with --replace on another disk
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a node; return its exit status."""
-    given = _parser().parse_args(arguments)
+    """Run a node, or look into its folder; return the exit status."""
+    given_arguments = sys.argv[1:] if arguments is None else arguments
+    if given_arguments[:1] == ["check"]:
+        return check_folder.main(given_arguments[1:])
+    given = _parser().parse_args(given_arguments)
     try:
         config = load_config(given.config, _flags(given))
         if given.check:
@@ -36,10 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stdout.write(f"{given.config}: ok\n")
             return EXIT_OK
         _start_logging(config.log_level)
-        asyncio.run(serve(config))
+        asyncio.run(serve(config, replace=given.replace))
     except SetupError as flaw:
         sys.stderr.write(f"error: {flaw}\n")
-        return EXIT_SETUP
+        return flaw.exit_status
     except Exception as flaw:
         if os.environ.get("QUORATE_DEBUG"):
             raise
@@ -61,6 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--listen-officer", metavar="HOST:PORT", help="where officers connect")
     parser.add_argument("--listen-peer", metavar="HOST:PORT", help="where other nodes connect")
     parser.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    replace_help = (
+        "start on an empty data folder in place of a disk that was lost: the node gets everything "
+        "from the others and votes once it has caught up. Never where the old disk may come back"
+    )
+    parser.add_argument("--replace", action="store_true", help=replace_help)
     check_help = "check the settings, the secret and the certificates, and exit"
     parser.add_argument("--check", action="store_true", help=check_help)
     parser.add_argument("--version", action="version", version=f"quorate-node {VERSION}")

@@ -6,7 +6,7 @@ Both gRPC services, the course's and the native one, translate to and from this.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 
 import grpc
@@ -18,7 +18,7 @@ from quorate_proto.internal import command_pb2 as pb
 from quorate_replication import Elections, NotCommitted, Outcome, Replica
 from quorate_replication.state import limits
 from quorate_replication.state.election import Election
-from quorate_replication.state.roll import Voter
+from quorate_replication.state.voter import Voter
 
 CLOSING_S = 3.0  # how long a question for results waits for a close that is due
 LOOK_AGAIN_S = 0.05  # the close may come between a look and the wait for a change
@@ -189,9 +189,7 @@ class Application:
     async def voters(self, after: str, size: int, timeout_s: float) -> list[Voter]:
         """Return a page of the roll by name. Raises NotCommitted."""
         return await self._replica.read_latest(
-            # Copies: the raft thread goes on changing its own.
-            lambda state: [replace(voter) for voter in state.roll.page(after, size)],
-            timeout_s,
+            lambda state: state.roll.page(after, size), timeout_s
         )
 
     async def results(self, name: str, timeout_s: float) -> ElectionView | None:

@@ -40,7 +40,7 @@ async def close_on_time(replica: Replica, member: str, clock_us: Callable[[], in
         now_us = clock_us()
         if end_us is not None and now_us >= end_us > sent_us:
             try:
-                await replica.barrier(TIMEOUT_S)
+                await replica.send_clock(TIMEOUT_S)
             except ClusterError as flaw:
                 log.debug("could not send the clock: %s", flaw)
                 await asyncio.sleep(BREATH_S)

@@ -46,7 +46,10 @@ class Listen(_Section):
 
 
 class Tls(_Section):
-    """PEM files; relative paths are relative to the configuration file."""
+    """PEM files; relative paths are relative to the configuration file.
+
+    The nodes always speak mutual TLS with one another; clients do unless `lab = true`.
+    """
 
     ca: Path
     certificate: Path
@@ -88,16 +91,27 @@ class NodeConfig(BaseSettings):
     cluster_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     name: Name
     lab: bool = False
-    """Plaintext and open registration, for the course's clients; never for a real election."""
+    """Clients' port in plaintext, open registration; for the course's clients, never for a real
+    election. The nodes' own traffic is TLS all the same."""
     data_dir: Path
     secret_file: Path
     listen: Listen
-    tls: Tls | None = None
+    tls: Tls
     members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=15)]
     raft: Raft = Raft()
     max_clock_offset_s: Annotated[float, Field(ge=0.1, le=3600)] = 2.0
     """A node whose clock is further than this from the members' median serves no ballots."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_tls(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        if "tls" not in settings:
+            raise ValueError(
+                "[tls] is needed, in lab mode too: the nodes speak TLS with one another; "
+                "`quorate init` makes the files"
+            )
+        return settings
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -106,10 +120,12 @@ class NodeConfig(BaseSettings):
             raise ValueError("members: two have the same name")
         if self.name not in names:
             raise ValueError(f"members: none is named {self.name!r}, the node itself")
-        if not self.lab and (self.tls is None or self.listen.officer is None):
-            raise ValueError("[tls] and listen.officer are needed, unless lab = true")
-        if self.lab and (self.tls is not None or self.listen.officer is not None):
-            raise ValueError("lab = true listens in plaintext: take out [tls] and listen.officer")
+        if not self.lab and self.listen.officer is None:
+            raise ValueError("listen.officer is needed, unless lab = true")
+        if self.lab and self.listen.officer is not None:
+            raise ValueError(
+                "lab = true has one plaintext port for all callers: take out listen.officer"
+            )
         return self
 
     @classmethod
@@ -155,7 +171,7 @@ def load_config(path: Path, flags: dict[str, Any]) -> NodeConfig:
 
 
 def _with_paths_from(config: NodeConfig, folder: Path) -> NodeConfig:
-    tls = config.tls and Tls(
+    tls = Tls(
         ca=folder / config.tls.ca,
         certificate=folder / config.tls.certificate,
         key=folder / config.tls.key,

@@ -1,5 +1,8 @@
 """TLS: this node's certificate, and which officer a caller's certificate makes her.
 
+The nodes speak mutual TLS with one another whatever their callers speak, so every node has a
+certificate, in lab mode too.
+
 gRPC for Python can demand a client certificate or not ask for one, but not ask without demanding.
 So officers have a port of their own, with mutual TLS; voters' port asks for no certificate.
 """

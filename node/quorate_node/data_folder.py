@@ -1,22 +1,22 @@
-"""The data folder: whose it is, and that nobody else has it open."""
+"""The data folder is one process's at a time.
+
+Whose it is, and what an empty one means, is the business of `quorate_replication`.
+"""
 
 import fcntl
-import json
-import os
 from pathlib import Path
 from typing import IO
 
 from quorate_node.errors import SetupError
 
-MEMBER_FILE = "member.json"
 LOCK_FILE = "lock"
 
 
-def open_data_folder(path: Path, cluster_id: str, name: str) -> IO[str]:
-    """Claim a data folder for one process of one member; return the lock, to be kept open.
+def open_data_folder(path: Path) -> IO[str]:
+    """Claim a data folder for this process; return the lock, to be kept open.
 
     Raises:
-        SetupError: it can't be written, is another member's, or another process has it.
+        SetupError: it can't be written, or another process has it.
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -27,37 +27,5 @@ def open_data_folder(path: Path, cluster_id: str, name: str) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock.close()
-        raise SetupError(f"another process is using {path}: is node {name} running?") from None
-    try:
-        _check_owner(path, {"cluster_id": cluster_id, "name": name})
-    except BaseException:
-        lock.close()
-        raise
+        raise SetupError(f"another process is using {path}: is its node running?") from None
     return lock
-
-
-def _check_owner(path: Path, own: dict[str, str]) -> None:
-    member = path / MEMBER_FILE
-    try:
-        found = json.loads(member.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        _write(member, own)
-        return
-    except (OSError, ValueError):
-        raise SetupError(
-            f"{member} is damaged: restore it, or give the node a new folder"
-        ) from None
-    if found != own:
-        raise SetupError(
-            f"{path} belongs to another node or cluster (see {member}): "
-            "give this node a folder of its own"
-        )
-
-
-def _write(path: Path, content: dict[str, str]) -> None:
-    partial = path.with_suffix(".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

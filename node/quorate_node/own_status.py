@@ -1,6 +1,5 @@
 """What this node says of itself."""
 
-import asyncio
 from collections.abc import Callable
 from time import monotonic
 
@@ -10,14 +9,17 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from quorate_node import VERSION
 from quorate_node.config import NodeConfig
 from quorate_node.peers import Peers
+from quorate_node.state_digest import StateDigest
 from quorate_proto.v1 import cluster_pb2 as pb
-from quorate_replication import Elections, Replica, Role
-from quorate_replication.state import snapshot
+from quorate_replication import Replica, Role
 
 STUCK_S = 1.0  # a node that is behind and applies nothing for this long is not ready
-DIGEST_INTERVAL_S = 1.0  # a digest reads the whole state: at most one in this time
-DIGEST_RECORDS = 50_000  # of a larger state none is made: it would hold up the raft thread
 
+_NEW_DISK = "its disk is new: it is catching up before it votes"
+_WITHOUT_VOTE = {
+    "asking": "its disk is empty: it is asking every other member whether it is known with another",
+    "replacing": _NEW_DISK,
+}
 _ROLES = {
     Role.LEADER: pb.ROLE_LEADER,
     Role.FOLLOWER: pb.ROLE_FOLLOWER,
@@ -36,9 +38,7 @@ class OwnStatus:
         self._peers = peers
         self._clock_us = clock_us
         self._client = next(m.client for m in config.members if m.name == config.name)
-        self._digest_lock = asyncio.Lock()
-        self._digest: tuple[int, bytes] = (-1, b"")
-        self._digest_due = 0.0
+        self._digest = StateDigest(replica)
         self._current = False  # it has caught up with the leader that it knows
         self._applied, self._applied_at = 0, 0.0
         self.stopping = False
@@ -52,8 +52,12 @@ class OwnStatus:
         """Return why this node should get no ballots now; empty if it should."""
         if self.stopping:
             return "it is stopping"
-        if not self._replica.status.leader:
+        status = self._replica.status
+        if not status.leader:
             self._current = False
+        if not status.votes:
+            return _WITHOUT_VOTE.get(status.standing, _NEW_DISK)
+        if not status.leader:
             return "it knows no leader"
         if self._is_behind():
             return "it is catching up"
@@ -74,9 +78,17 @@ class OwnStatus:
             self._applied, self._applied_at = status.applied_index, now
         return not self._current or now - self._applied_at > STUCK_S
 
-    async def report(self, *, include_digest: bool) -> pb.NodeStatus:
-        """Return this node's status; a digest comes with the index that it was made at."""
-        index, digest = await self._digest_now() if include_digest else (-1, b"")
+    async def report(self, *, digest_within_s: float | None = None) -> pb.NodeStatus:
+        """Return this node's status.
+
+        Args:
+            digest_within_s: with a digest, and the index that it was made at, if it can be had
+                in this time; None: without one.
+
+        Raises:
+            NotCommitted: a digest was asked for, and the replica was stopped.
+        """
+        made = None if digest_within_s is None else await self._digest.get(digest_within_s)
         now, reason = self._replica.status, self.not_ready_reason()
         clock, offset = Timestamp(), Duration()
         clock.FromMicroseconds(self._clock_us())
@@ -89,24 +101,11 @@ class OwnStatus:
             term=now.term,
             leader_name=now.leader,
             commit_index=now.commit_index,
-            applied_index=index if include_digest else now.applied_index,
+            applied_index=now.applied_index if made is None else made[0],
             ready=not reason,
             not_ready_reason=reason,
             clock=clock,
             clock_offset=offset,
             version=VERSION,
-            digest=digest,
+            digest=b"" if made is None else made[1],
         )
-
-    async def _digest_now(self) -> tuple[int, bytes]:
-        async with self._digest_lock:
-            if self._digest[0] != self._replica.status.applied_index:
-                await asyncio.sleep(max(0.0, self._digest_due - monotonic()))
-                self._digest = await self._replica.read(self._look)
-                self._digest_due = monotonic() + DIGEST_INTERVAL_S
-            return self._digest
-
-    def _look(self, state: Elections) -> tuple[int, bytes]:  # in the engine's thread
-        if state.records() > DIGEST_RECORDS:
-            return self._replica.status.applied_index, b""
-        return self._replica.status.applied_index, snapshot.digest(state)

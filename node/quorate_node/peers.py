@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 
 INTERVAL_S = 1.0
 TIMEOUT_S = 0.8
-DIGEST_TIMEOUT_S = 4.0
 
 
 def own_offset_us(peer_offsets_us: Iterable[int]) -> int:
@@ -82,30 +81,30 @@ class Peers:
     async def run(self) -> None:
         """Ask for ever."""
         while True:
-            await self.ask(include_digest=False)
+            await self.ask()
             self._mention_clock()
             await asyncio.sleep(INTERVAL_S)
 
-    async def ask(self, *, include_digest: bool) -> list[pb.NodeStatus]:
-        """Ask every peer now and return what they say."""
-        return await asyncio.gather(*(self._ask(peer, include_digest) for peer in self._peers))
+    async def ask(self, *, digest_within_s: float | None = None) -> list[pb.NodeStatus]:
+        """Ask every peer now and return what they say; with a digest, wait that long for it."""
+        return await asyncio.gather(*(self._ask(peer, digest_within_s) for peer in self._peers))
 
     async def close(self) -> None:
         """Close the channels."""
         for channel in self._channels:
             await channel.close()
 
-    async def _ask(self, peer: _Peer, include_digest: bool) -> pb.NodeStatus:
+    async def _ask(self, peer: _Peer, digest_within_s: float | None) -> pb.NodeStatus:
         before_us = self._clock_us()
-        request = pb.GetNodeStatusRequest(include_digest=include_digest)
-        timeout_s = DIGEST_TIMEOUT_S if include_digest else TIMEOUT_S
+        request = pb.GetNodeStatusRequest(include_digest=digest_within_s is not None)
+        timeout_s = TIMEOUT_S if digest_within_s is None else digest_within_s
         try:
             reply = await peer.stub.GetNodeStatus(request, timeout=timeout_s)
         except grpc.aio.AioRpcError:
             peer.status, peer.offset_us = _unreachable(peer.member), None
             return peer.status
         after_us = self._clock_us()
-        if not include_digest:  # making a digest takes time, which would look like an offset
+        if digest_within_s is None:  # making a digest takes time, which would look like an offset
             theirs_us = reply.node.clock.ToMicroseconds()
             peer.offset_us = theirs_us - (before_us + after_us) // 2
         peer.status = reply.node

@@ -1,6 +1,7 @@
 """A node's life: start, say when it is ready, stop gracefully."""
 
 import asyncio
+import errno
 import logging
 import signal
 import time
@@ -11,16 +12,17 @@ from quorate_node.closer import announce_members, close_on_time
 from quorate_node.config import NodeConfig
 from quorate_node.credentials import Credentials, load_credentials
 from quorate_node.data_folder import open_data_folder
-from quorate_node.errors import SetupError
+from quorate_node.errors import DiskError, SetupError
 from quorate_node.identity import Identity
 from quorate_node.own_status import OwnStatus
 from quorate_node.peers import Peers
 from quorate_node.secrets_file import read_secret
 from quorate_node.server import Servers, check_address
 from quorate_replication import Replica
-from quorate_replication.engine import EngineStartError
-from quorate_replication.options import RaftOptions
-from quorate_replication.raft import RaftEngine
+from quorate_replication.errors import DiskFailure, EngineStartError
+from quorate_replication.memory import calm_collector
+from quorate_replication.options import PeerTls, RaftOptions
+from quorate_replication.raft.thread import RaftEngine
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +36,17 @@ def clock_us() -> int:
     return time.time_ns() // 1000
 
 
-def check(config: NodeConfig) -> tuple[bytes, Credentials | None]:
+def check(config: NodeConfig) -> tuple[bytes, Credentials]:
     """Return the cluster secret and this node's credentials. Raises SetupError."""
-    secret = read_secret(config.secret_file)
-    return secret, None if config.tls is None else load_credentials(config.tls, config.name)
+    return read_secret(config.secret_file), load_credentials(config.tls, config.name)
 
 
-async def serve(config: NodeConfig) -> None:
+async def serve(config: NodeConfig, *, replace: bool = False) -> None:
     """Run a node until SIGTERM or SIGINT.
+
+    Args:
+        config: the node's settings.
+        replace: its disk was lost, and its data folder is empty: it catches up before it votes.
 
     Raises:
         SetupError: a file, certificate, setting or port is wrong; nothing was started.
@@ -49,25 +54,26 @@ async def serve(config: NodeConfig) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    secret, credentials = check(config)
-    with open_data_folder(config.data_dir, config.cluster_id, config.name):
+    checked = check(config)
+    options = _raft_options(config, replace=replace)
+    with open_data_folder(config.data_dir):
         async with AsyncExitStack() as stack:
-            await _run(config, secret, credentials, stop, stack)
+            await _run(config, options, checked, stop, stack)
     log.info("stopped")
 
 
 async def _run(
     config: NodeConfig,
-    secret: bytes,
-    credentials: Credentials | None,
+    options: RaftOptions,
+    checked: tuple[bytes, Credentials],
     stop: asyncio.Event,
     stack: AsyncExitStack,
 ) -> None:
+    secret, credentials = checked
     check_address(config.listen.peer, "peers")
-    options = _raft_options(config, secret)
     replica = Replica(lambda applied: RaftEngine(options, applied), config.name, clock_us)
     others = [member for member in config.members if member.name != config.name]
-    dialling = None if credentials is None else credentials.for_dialling()
+    dialling = None if config.lab else credentials.for_dialling()
     peers = Peers(others, dialling, clock_us, int(config.max_clock_offset_s * 1e6))
     stack.push_async_callback(peers.close)
     own = OwnStatus(config, replica, peers, clock_us)
@@ -77,9 +83,11 @@ async def _run(
     try:
         await replica.start()
     except EngineStartError as flaw:
-        raise SetupError(str(flaw)) from None
+        kind = DiskError if _is_of_the_disk(flaw.__cause__) else SetupError
+        raise kind(str(flaw)) from None
     stack.push_async_callback(replica.stop)
     await servers.start()
+    calm_collector()
     _say_hello(config)
     members = [member.name for member in config.members]
     async with asyncio.TaskGroup() as tasks:
@@ -99,6 +107,12 @@ async def _run(
             task.cancel()
 
 
+def _is_of_the_disk(cause: BaseException | None) -> bool:
+    """Tell a disk that is full, or fails, from a path that is wrong."""
+    failing = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
+    return isinstance(cause, DiskFailure) or (isinstance(cause, OSError) and cause.errno in failing)
+
+
 async def _tell_readiness(own: OwnStatus, servers: Servers) -> None:
     said: str | None = None
     while True:
@@ -110,13 +124,15 @@ async def _tell_readiness(own: OwnStatus, servers: Servers) -> None:
         await asyncio.sleep(READINESS_S)
 
 
-def _raft_options(config: NodeConfig, secret: bytes) -> RaftOptions:
+def _raft_options(config: NodeConfig, *, replace: bool) -> RaftOptions:
     return RaftOptions(
+        cluster_id=config.cluster_id,
         name=config.name,
         peers={member.name: member.peer for member in config.members},
         bind=config.listen.peer,
         data=config.data_dir,
-        secret=secret,
+        tls=PeerTls(ca=config.tls.ca, certificate=config.tls.certificate, key=config.tls.key),
+        replace=replace,
         snapshot_entries=config.raft.snapshot_entries,
         election_timeout_s=(
             config.raft.election_timeout_min_s,
@@ -137,5 +153,6 @@ def _say_hello(config: NodeConfig) -> None:
     )
     if config.lab:
         log.warning(
-            "LAB MODE: plaintext, and anyone may register voters. Never hold a real election here."
+            "LAB MODE: clients in plaintext, and anyone may register voters. "
+            "Never hold a real election here."
         )

@@ -66,7 +66,7 @@ class Servers:
     def __init__(
         self,
         config: NodeConfig,
-        credentials: Credentials | None,
+        credentials: Credentials,
         application: Application,
         own: OwnStatus,
         peers: Peers,
@@ -74,9 +74,9 @@ class Servers:
         self._health = WatchedHealth()
         officers = Officers(lab=config.lab)
         self._servers: list[grpc.aio.Server] = []
-        voters = None if credentials is None else credentials.for_voters()
+        voters = None if config.lab else credentials.for_voters()
         listeners = [(config.listen.client, voters)]
-        if credentials is not None and config.listen.officer is not None:
+        if config.listen.officer is not None:
             listeners.append((config.listen.officer, credentials.for_officers()))
         for address, tls in listeners:
             server = grpc.aio.server(
@@ -123,7 +123,7 @@ class Servers:
 
 
 def check_address(address: str, whom: str) -> None:
-    """Try an address before gRPC or PySyncObj does: they fill the log with why they can't.
+    """Try an address before gRPC or the raft thread does, which say less of why they can't.
 
     Raises:
         SetupError: it can't be listened on, for `whom`.

@@ -117,7 +117,7 @@ def _no_tls(node: Path) -> None:
     edit(node, 'ca = "ca.pem"', "")
 
 
-def _lab_with_tls(node: Path) -> None:
+def _lab_with_officers(node: Path) -> None:
     edit(node, "lab = false", "lab = true")
 
 
@@ -183,8 +183,12 @@ def _certificate_of_another_authority(node: Path) -> None:
 
 
 def _data_of_another_node(node: Path) -> None:
-    (node / "data").mkdir(exist_ok=True)
-    (node / "data" / "member.json").write_text('{"cluster_id": "0", "name": "n2"}')
+    (node / "data" / "newborn.json").write_text('{"cluster_id": "0", "name": "n2"}')
+
+
+def _data_of_an_older_version(node: Path) -> None:
+    (node / "data" / "member.json").write_text('{"cluster_id": "0", "name": "n1"}')
+    (node / "data" / "raft.journal").touch()
 
 
 def _damaged_member_file(node: Path) -> None:
@@ -192,7 +196,7 @@ def _damaged_member_file(node: Path) -> None:
 
 
 def _data_is_a_file(node: Path) -> None:
-    (node / "data").rmdir()
+    shutil.rmtree(node / "data")
     (node / "data").write_text("")
 
 
@@ -210,7 +214,7 @@ def _data_is_a_file(node: Path) -> None:
         (_bad_address, "heartbeat_s"),
         (_name_not_a_member, "n7"),
         (_no_tls, "tls"),
-        (_lab_with_tls, "plaintext"),
+        (_lab_with_officers, "take out listen.officer"),
         (_no_secret, "cluster.secret"),
         (_bad_secret, "64 hexadecimal"),
         (_short_secret, "64 hexadecimal"),
@@ -225,6 +229,7 @@ def _data_is_a_file(node: Path) -> None:
         (_certificate_of_another_node, "not the certificate of node n1"),
         (_certificate_of_another_authority, "not issued by"),
         (_data_of_another_node, "belongs to another node"),
+        (_data_of_an_older_version, "older version"),
         (_damaged_member_file, "damaged"),
         (_data_is_a_file, "data folder"),
     ],
@@ -302,7 +307,7 @@ def test_a_node_listens_where_the_flag_says(tmp_path: Path) -> None:
     try:
         eventually(lambda: cluster.is_ready("n1"), "it is ready at the other address")
         assert (tmp_path / "data" / "member.json").exists()
-        assert not list((cluster.folder / "nodes" / "n1" / "data").iterdir())
+        assert [path.name for path in cluster.data("n1").iterdir()] == ["newborn.json"]
     finally:
         cluster.kill("n1")
 
@@ -310,7 +315,7 @@ def test_a_node_listens_where_the_flag_says(tmp_path: Path) -> None:
 def test_check_says_ok_and_starts_nothing(node: Path) -> None:
     ran = run(node, "--check")
     assert (ran.returncode, ran.stdout) == (0, f"{node / 'node.toml'}: ok\n")
-    assert not list((node / "data").iterdir())
+    assert [path.name for path in (node / "data").iterdir()] == ["newborn.json"]
 
 
 def test_the_written_configuration_is_what_the_tests_break(made: LocalCluster) -> None:

@@ -38,6 +38,17 @@ class Up:
                 return event
         raise AssertionError(f"ended without {kind}: {self.process.wait()}")
 
+    def until_all(self, *kinds: str) -> dict[str, dict[str, object]]:
+        """Read events until there was one of each kind, in any order; return the first of each."""
+        assert self.process.stdout is not None
+        seen: dict[str, dict[str, object]] = {}
+        for line in self.process.stdout:
+            event: dict[str, object] = json.loads(line)
+            seen.setdefault(str(event["event"]), event)
+            if seen.keys() >= set(kinds):
+                return seen
+        raise AssertionError(f"ended with {seen}: {self.process.wait()}")
+
     def pids(self) -> dict[str, int]:
         run = json.loads((self.folder / "run.json").read_text())
         return {node["name"]: node["pid"] for node in run["nodes"]}
@@ -104,6 +115,24 @@ def test_another_node_leads_when_the_leader_is_killed(tmp_path: Path) -> None:
         os.kill(running.pids()[leader], signal.SIGKILL)
         assert running.until("died", name=leader)["restart_in_s"] is None
         assert running.until("leading")["leader"] != leader
+
+
+def test_a_node_whose_disk_was_lost_stays_down_with_its_reason_while_the_others_serve(
+    tmp_path: Path,
+) -> None:
+    folder = make(tmp_path / "c")
+    with up(folder) as running:
+        running.until("ready")
+    data = folder / "nodes" / "n2" / "data"
+    for path in data.iterdir():
+        path.unlink()
+    with up(folder, "--restart") as running:
+        seen = running.until_all("unfit", "ready")
+        assert seen["unfit"]["name"] == "n2"
+        assert "--replace" in str(seen["unfit"]["why"])
+        assert running.pids()["n2"] is None
+        assert seen["ready"]["leader"] in {"n1", "n3"}
+        assert running.end() == 0
 
 
 def test_a_port_in_use_ends_all_with_status_6(tmp_path: Path) -> None:

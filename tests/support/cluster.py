@@ -1,6 +1,7 @@
 """A real cluster on this machine: real processes, disks, ports, TLS and signals."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -106,7 +107,7 @@ class LocalCluster:
             self.kill(name)
 
     def start(self, name: str, *flags: str, prefix: tuple[str, ...] = ()) -> None:
-        """Start one node; its output goes to NAME.log in the folder."""
+        """Start one node, with more flags; its output goes to NAME.log in the folder."""
         config = self.folder / "nodes" / name / "node.toml"
         command = [*prefix, sys.executable, "-m", "quorate_node", "--config", str(config), *flags]
         with self.log(name).open("ab") as log:
@@ -131,11 +132,27 @@ class LocalCluster:
 
     def stop(self, name: str, number: int = SIGTERM) -> int:
         """Ask a node to stop; return its exit status."""
-        process = self.processes[name]
-        process.send_signal(number)
-        status = process.wait(timeout=PATIENCE_S)
+        self.processes[name].send_signal(number)
+        return self.wait_exit(name)
+
+    def wait_exit(self, name: str) -> int:
+        """Wait until a node ends by itself; return its exit status."""
+        status = self.processes[name].wait(timeout=PATIENCE_S)
         del self.processes[name]
         return status
+
+    def data(self, name: str) -> Path:
+        """Return a node's data folder."""
+        return self.folder / "nodes" / name / "data"
+
+    def wipe(self, name: str) -> None:
+        """Lose a node's disk: its data folder is there, and empty. The node must be down."""
+        assert name not in self.processes, f"{name} runs"
+        for path in self.data(name).iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     @contextmanager
     def channel(self, name: str) -> Generator[grpc.Channel]:

@@ -9,6 +9,7 @@ import tomli_w
 from quorate_node.config import load_config
 from quorate_node.errors import SetupError
 
+TLS = {"ca": "ca.pem", "certificate": "node.pem", "key": "node.key"}
 LAB: dict[str, Any] = {
     "cluster_id": "0" * 32,
     "name": "n1",
@@ -16,9 +17,9 @@ LAB: dict[str, Any] = {
     "data_dir": "data",
     "secret_file": "cluster.secret",
     "listen": {"client": "127.0.0.1:7401", "peer": "127.0.0.1:7601"},
+    "tls": TLS,
     "members": [{"name": "n1", "client": "127.0.0.1:7401", "peer": "127.0.0.1:7601"}],
 }
-TLS = {"ca": "ca.pem", "certificate": "node.pem", "key": "node.key"}
 MEMBER = {"name": "n1", "client": "h:1", "peer": "h:2"}
 
 
@@ -44,11 +45,23 @@ def test_paths_are_relative_to_the_file_and_absolute_ones_stay(tmp_path: Path) -
     assert load_config(written(tmp_path, data_dir="/elsewhere"), {}).data_dir == Path("/elsewhere")
 
 
-def test_a_node_with_tls_has_its_files_beside_its_settings(tmp_path: Path) -> None:
-    listen = {**LAB["listen"], "officer": "127.0.0.1:7501"}
-    config = load_config(written(tmp_path, lab=False, tls=TLS, listen=listen), {})
-    assert config.tls is not None
+@pytest.mark.parametrize("lab", [True, False])
+def test_a_node_has_its_certificate_beside_its_settings_in_lab_mode_too(
+    tmp_path: Path, lab: bool
+) -> None:
+    listen = LAB["listen"] if lab else {**LAB["listen"], "officer": "127.0.0.1:7501"}
+    config = load_config(written(tmp_path, lab=lab, listen=listen), {})
+    assert config.tls.ca == tmp_path / "ca.pem"
+    assert config.tls.certificate == tmp_path / "node.pem"
     assert config.tls.key == tmp_path / "node.key"
+
+
+def test_the_settings_of_an_older_lab_are_told_what_is_missing_and_who_makes_it(
+    tmp_path: Path,
+) -> None:
+    said = flaw(written(tmp_path, tls=None))
+    assert "[tls] is needed, in lab mode too" in said
+    assert "quorate init" in said
 
 
 def test_flags_win_over_the_environment_which_wins_over_the_file(
@@ -82,9 +95,10 @@ def test_flags_win_over_the_environment_which_wins_over_the_file(
         ({"listen": {"client": "h:65536", "peer": "h:1"}}, "listen.client"),
         ({"listen": {"client": ":1", "peer": "h:1"}}, "listen.client"),
         ({"listen": {"client": "h:1"}}, "listen.peer"),
-        ({"listen": {"client": "h:1", "peer": "h:1", "officer": "h:3"}}, "take out"),
-        ({"tls": TLS}, "take out"),
-        ({"lab": False}, "[tls]"),
+        ({"listen": {"client": "h:1", "peer": "h:1", "officer": "h:3"}}, "take out listen.officer"),
+        ({"tls": {"ca": "ca.pem", "certificate": "node.pem"}}, "tls.key"),
+        ({"tls": {**TLS, "password": "hunter2"}}, "tls.password"),
+        ({"lab": False}, "listen.officer is needed"),
         ({"lab": "perhaps"}, "lab"),
         ({"data_dir": None}, "data_dir"),
         ({"data_dir": 7}, "data_dir"),

@@ -1,58 +1,30 @@
-"""A data folder belongs to one process of one member of one cluster."""
+"""A data folder belongs to one process at a time."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from quorate_node.data_folder import LOCK_FILE, MEMBER_FILE, open_data_folder
+from quorate_node.data_folder import LOCK_FILE, open_data_folder
 from quorate_node.errors import SetupError
 from quorate_node.secrets_file import read_secret
 
-CLUSTER = "0" * 32
 
-
-def test_a_new_folder_is_made_its_owners_only_and_says_whose_it_is(tmp_path: Path) -> None:
+def test_a_new_folder_is_made_its_owners_only_and_stays_empty_but_for_the_lock(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "a" / "data"
-    with open_data_folder(folder, CLUSTER, "n1"):
+    with open_data_folder(folder):
         assert folder.stat().st_mode & 0o077 == 0
-        owner = json.loads((folder / MEMBER_FILE).read_text())
-    assert owner == {"cluster_id": CLUSTER, "name": "n1"}
-    assert {path.name for path in folder.iterdir()} == {MEMBER_FILE, LOCK_FILE}
+        assert [path.name for path in folder.iterdir()] == [LOCK_FILE]
 
 
 def test_it_is_opened_by_one_at_a_time_and_again_after(tmp_path: Path) -> None:
     with (
-        open_data_folder(tmp_path, CLUSTER, "n1"),
+        open_data_folder(tmp_path),
         pytest.raises(SetupError, match="another process is using"),
     ):
-        open_data_folder(tmp_path, CLUSTER, "n1")
-    open_data_folder(tmp_path, CLUSTER, "n1").close()
-
-
-@pytest.mark.parametrize(("cluster", "name"), [(CLUSTER, "n2"), ("1" * 32, "n1")])
-def test_it_is_not_opened_for_another_member_or_cluster_and_stays_as_it_was(
-    tmp_path: Path, cluster: str, name: str
-) -> None:
-    open_data_folder(tmp_path, CLUSTER, "n1").close()
-    before = (tmp_path / MEMBER_FILE).read_bytes()
-    with pytest.raises(SetupError, match="belongs to another node or cluster"):
-        open_data_folder(tmp_path, cluster, name)
-    assert (tmp_path / MEMBER_FILE).read_bytes() == before
-    open_data_folder(tmp_path, CLUSTER, "n1").close()  # the refused one let go of the lock
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b'{"name": "n1"}'])
-def test_a_damaged_member_file_is_never_taken_for_ours(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / MEMBER_FILE).write_bytes(content)
-    with pytest.raises(SetupError):
-        open_data_folder(tmp_path, CLUSTER, "n1")
-    assert (tmp_path / MEMBER_FILE).read_bytes() == content
-
-
-def test_what_a_crash_left_half_written_does_not_matter(tmp_path: Path) -> None:
-    (tmp_path / MEMBER_FILE).with_suffix(".partial").write_bytes(b"{")
-    open_data_folder(tmp_path, CLUSTER, "n1").close()
+        open_data_folder(tmp_path)
+    open_data_folder(tmp_path).close()
 
 
 def test_a_path_that_can_be_no_folder_is_named(tmp_path: Path) -> None:
@@ -60,7 +32,7 @@ def test_a_path_that_can_be_no_folder_is_named(tmp_path: Path) -> None:
     file.touch()
     for path in (file, file / "below"):
         with pytest.raises(SetupError, match=f"cannot use the data folder {path}"):
-            open_data_folder(path, CLUSTER, "n1")
+            open_data_folder(path)
 
 
 # ------------------------------------------------------------------ the secret

@@ -63,7 +63,7 @@ async def test_a_clock_is_not_called_sane_before_a_majority_told_the_time() -> N
     peers = Peers(others, None, lambda: 0, limit_us=2_000_000)
     try:
         assert not peers.clock_is_sane()
-        assert [status.reachable for status in await peers.ask(include_digest=False)] == [False] * 2
+        assert [status.reachable for status in await peers.ask()] == [False] * 2
         assert not peers.clock_is_sane()
     finally:
         await peers.close()

@@ -12,13 +12,17 @@ from quorate_client.cli import main
 from quorate_client.errors import LocalError
 from quorate_client.profile import Profile
 from quorate_client.provision import Plan, plan_cluster, provision
+from quorate_node.config import load_config
+from quorate_node.credentials import load_credentials
 
 PLAN = plan_cluster(nodes=3, client_port=7401)
 LAB = plan_cluster(nodes=3, client_port=7401, lab=True)
-TLS_FILES = {"ca.pem", "ca.key"} | {
+AUTHORITY_FILES = {"ca.pem", "ca.key"}
+OFFICER_FILES = {
     f"officers/{role}{end}" for role in ("registrar", "operator") for end in (".pem", ".key")
 }
-NODE_FILES = {"node.toml", "cluster.secret"}
+PER_NODE = ("node.toml", "cluster.secret", "ca.pem", "node.pem", "node.key", "data/newborn.json")
+NODE_FILES = {f"nodes/{name}/{file}" for name in ("n1", "n2", "n3") for file in PER_NODE}
 
 
 def files(root: Path) -> set[str]:
@@ -31,20 +35,33 @@ def mode(path: Path) -> int:
 
 def test_everything_is_there(tmp_path: Path) -> None:
     provision(tmp_path / "c", PLAN)
-    per_node = NODE_FILES | {"ca.pem", "node.pem", "node.key"}
-    nodes = {f"nodes/{name}/{file}" for name in ("n1", "n2", "n3") for file in per_node}
-    assert files(tmp_path / "c") == TLS_FILES | nodes | {"cluster.toml"}
-    assert all((tmp_path / "c/nodes" / name / "data").is_dir() for name in ("n1", "n2", "n3"))
+    assert files(tmp_path / "c") == AUTHORITY_FILES | OFFICER_FILES | NODE_FILES | {"cluster.toml"}
 
 
-def test_a_lab_has_no_certificates(tmp_path: Path) -> None:
+def test_a_lab_has_certificates_for_its_nodes_only(tmp_path: Path) -> None:
     provision(tmp_path / "c", LAB)
-    nodes = {f"nodes/{name}/{file}" for name in ("n1", "n2", "n3") for file in NODE_FILES}
-    assert files(tmp_path / "c") == nodes | {"cluster.toml"}
+    assert files(tmp_path / "c") == AUTHORITY_FILES | NODE_FILES | {"cluster.toml"}
     settings = tomllib.loads((tmp_path / "c/nodes/n1/node.toml").read_text())
     assert settings["lab"] is True
-    assert "tls" not in settings
+    assert settings["tls"] == {"ca": "ca.pem", "certificate": "node.pem", "key": "node.key"}
     assert "officer" not in settings["listen"]
+
+
+@pytest.mark.parametrize("plan", [PLAN, LAB], ids=["tls", "lab"])
+def test_a_node_takes_its_settings_and_its_certificate(tmp_path: Path, plan: Plan) -> None:
+    provision(tmp_path / "c", plan)
+    for name in ("n1", "n2", "n3"):
+        config = load_config(tmp_path / "c/nodes" / name / "node.toml", {})
+        assert config.lab == plan.lab
+        assert load_credentials(config.tls, name)
+
+
+def test_a_new_data_folder_says_whose_it_is_and_that_it_is_new(tmp_path: Path) -> None:
+    cluster = provision(tmp_path / "c", PLAN)
+    data = tmp_path / "c/nodes/n2/data"
+    assert [path.name for path in data.iterdir()] == ["newborn.json"]
+    newborn = json.loads((data / "newborn.json").read_text())
+    assert newborn == {"cluster_id": cluster.cluster_id, "name": "n2"}
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022])

@@ -15,7 +15,7 @@ from quorate_client.errors import LocalError, QuorateError
 from quorate_client.profile import Node
 from quorate_client.provision import plan_cluster, provision
 from quorate_client.up import run_up
-from quorate_client.up.events import Died, Event, Ready, Started, Stopped, Stopping
+from quorate_client.up.events import Died, Event, Ready, Started, Stopped, Stopping, Unfit
 from quorate_client.up.lock import only_one
 from quorate_client.up.printer import Printer, to_json
 
@@ -117,6 +117,20 @@ def test_events_are_json_lines_for_programs() -> None:
     }
     assert "\n" not in to_json(Died("n1", "SIGKILL", "a\nb", None))
     assert json.loads(to_json(Ready("n1", 3, ())))["nodes"] == []
+
+
+def test_why_a_node_stays_down_is_told_to_people_and_to_programs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    event = Unfit("n1", "its disk is empty; see --replace")
+    assert json.loads(to_json(event)) == {
+        "event": "unfit",
+        "name": "n1",
+        "why": "its disk is empty; see --replace",
+    }
+    Printer(as_json=False)(event)
+    words = "n1 stays down: its disk is empty; see --replace"
+    assert capsys.readouterr().out.strip() == words
 
 
 def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from quorate_client.errors import LocalError
 from quorate_client.processes import (
+    Ending,
     NodeProcess,
     RunEntry,
     RunFile,
@@ -77,6 +78,21 @@ def test_run_json_can_be_removed_twice(tmp_path: Path) -> None:
 def test_a_broken_run_json_means_that_nothing_runs(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
     assert RunFile(tmp_path).live() == {}
+
+
+@pytest.mark.parametrize(
+    ("last_line", "reason"),
+    [
+        ("error: port 1 is taken", "port 1 is taken"),
+        ("2025-01-31 20:00:00,123 CRITICAL quorate_replication.ending: wiped", "wiped"),
+        ("an error: and CRITICAL x: in the middle", "an error: and CRITICAL x: in the middle"),
+        ("", "exit status 6"),
+    ],
+)
+def test_the_reason_of_an_end_is_told_without_what_a_log_puts_before_it(
+    last_line: str, reason: str
+) -> None:
+    assert Ending(6, last_line).reason == reason
 
 
 async def test_only_a_process_of_this_folder_counts_as_left_over(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ from quorate_client.errors import LocalError
 from quorate_client.profile import Node, Profile
 from quorate_client.up import Supervisor
 from quorate_client.up.backoff import Backoff
-from quorate_client.up.events import Died, Event, Started, Stopped
+from quorate_client.up.events import Died, Event, Started, Stopped, Unfit
 
 PROFILE = Profile((Node("n1", "127.0.0.1:1"), Node("n2", "127.0.0.1:2")), lab=True, cluster_id="ab")
+THREE = Profile((*PROFILE.nodes, Node("n3", "127.0.0.1:3")), lab=True, cluster_id="ab")
 SLEEPS = "import time; time.sleep(600)"
+WIPED = "import sys; sys.stderr.write('error: wiped; see --replace\\n'); sys.exit(6)"
 DIES_ONCE = """
 import pathlib, sys, time
 mark = pathlib.Path(sys.argv[1])
@@ -84,6 +86,10 @@ def died(event: Event) -> bool:
 
 def started(event: Event) -> bool:
     return isinstance(event, Started)
+
+
+def unfit(event: Event) -> bool:
+    return isinstance(event, Unfit)
 
 
 async def test_nothing_is_left_at_the_end(tmp_path: Path) -> None:
@@ -158,6 +164,96 @@ async def test_a_bad_configuration_is_not_tried_again(tmp_path: Path) -> None:
         async with supervisor(tmp_path, events, code, restart=True) as running:
             await running.failed()
     assert gone(events.pids())
+
+
+def three(folder: Path, events: Events, *unfit: str, needed: int | None = None) -> Supervisor:
+    """A supervisor of three nodes, some of which can't run."""
+
+    def command(node: Node) -> Sequence[str]:
+        return [sys.executable, "-c", WIPED if node.name in unfit else SLEEPS]
+
+    return Supervisor(
+        folder, THREE, events, restart=True, needed=needed, command=command, pauses=NoPause
+    )
+
+
+async def test_a_node_that_is_unfit_stays_down_with_its_reason_and_the_others_go_on(
+    tmp_path: Path,
+) -> None:
+    events = Events()
+    async with three(tmp_path, events, "n2") as running:
+        assert await events.wait_for(unfit) == Unfit("n2", "wiped; see --replace")
+        assert [running.running(name) for name in ("n1", "n2", "n3")] == [True, False, True]
+        assert run_pids(tmp_path)[1] is None
+        os.kill(events.pids()[0], signal.SIGKILL)  # the others are still looked after
+        again = await events.wait_for(started, times=4)
+        assert isinstance(again, Started)
+        assert again.name == "n1"
+    assert [event.name for event in events if isinstance(event, Started)].count("n2") == 1
+
+
+async def test_all_is_over_when_no_majority_is_fit_to_run(tmp_path: Path) -> None:
+    events = Events()
+    with pytest.raises(LocalError, match=r"^n[12] did not start: wiped; see --replace$"):
+        async with three(tmp_path, events, "n1", "n2") as running:
+            await running.failed()
+    assert gone(events.pids())
+
+
+async def test_one_unfit_node_is_too_many_where_all_are_needed(tmp_path: Path) -> None:
+    events = Events()
+    with pytest.raises(LocalError, match=r"^n3 did not start"):
+        async with three(tmp_path, events, "n3", needed=3) as running:
+            await running.failed()
+    assert gone(events.pids())
+
+
+async def test_a_node_that_becomes_unfit_later_is_not_started_again_either(tmp_path: Path) -> None:
+    events = Events()
+    code = f"""
+import os, pathlib, signal
+mark = pathlib.Path({str(tmp_path / "mark")!r})
+if not mark.exists():
+    mark.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+{WIPED}
+"""
+
+    def command(node: Node) -> Sequence[str]:
+        return [sys.executable, "-c", code if node.name == "n1" else SLEEPS]
+
+    async with Supervisor(
+        tmp_path, THREE, events, restart=True, command=command, pauses=NoPause
+    ) as running:
+        assert await events.wait_for(unfit) == Unfit("n1", "wiped; see --replace")
+        assert not running.running("n1")
+    assert [event.how for event in events if isinstance(event, Died)] == ["SIGKILL"]
+
+
+@pytest.mark.parametrize(("status", "words"), [(74, "disk refused to write"), (70, "be wrong")])
+async def test_a_node_that_stopped_itself_comes_back_after_growing_pauses(
+    tmp_path: Path, status: int, words: str
+) -> None:
+    events = Events()
+    pauses: list[float] = []
+
+    class Noted(Backoff):
+        def pause_s(self, lived_s: float) -> float:
+            pauses.append(super().pause_s(lived_s))
+            return 0.0
+
+    code = f"import sys; sys.stderr.write('CRITICAL the disk is full\\n'); sys.exit({status})"
+
+    def command(node: Node) -> Sequence[str]:
+        return [sys.executable, "-c", code if node.name == "n1" else SLEEPS]
+
+    async with Supervisor(tmp_path, PROFILE, events, restart=True, command=command, pauses=Noted):
+        event = await events.wait_for(died, times=4)
+    assert isinstance(event, Died)
+    assert event.how.startswith(f"exit status {status} (")
+    assert words in event.line
+    assert "the disk is full" in event.line
+    assert pauses[:4] == [1, 2, 4, 8]
 
 
 async def test_a_held_node_is_not_down_for_good(tmp_path: Path) -> None:

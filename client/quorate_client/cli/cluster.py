@@ -1,8 +1,9 @@
-"""`quorate init`, `up`, `node run` and `demo`: clusters on this machine."""
+"""`quorate init`, `up`, `node run`, `node check` and `demo`: clusters on this machine."""
 
 import asyncio
 import os
 import secrets
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ from quorate_client.demo import Options, Stage
 from quorate_client.demo import demo as run_demo
 from quorate_client.demo import report as demo_report
 from quorate_client.errors import LocalError, QuorateError
-from quorate_client.processes import node_command
+from quorate_client.processes import check_command, node_command
 from quorate_client.profile import FILE_NAME, Profile
 from quorate_client.provision import plan_cluster, provision, summary
 from quorate_client.up import run_up
@@ -32,7 +33,9 @@ FolderArgument = Annotated[
     Path, typer.Argument(metavar="DIR", help="The cluster's folder.", parser=_folder)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-node_app = typer.Typer(help="Run a single node.", no_args_is_help=True)
+node_app = typer.Typer(
+    help="Run a single node, or look into its data folder.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +65,10 @@ def init(  # noqa: PLR0913  one argument per option
         str, typer.Option("--host", help="Where the nodes listen and are found.")
     ] = "127.0.0.1",
     lab: Annotated[
-        bool, typer.Option("--lab", help="No TLS, and anyone is an officer: for exercises only.")
+        bool,
+        typer.Option(
+            "--lab", help="Clients in plaintext, and anyone is an officer: for exercises only."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -173,6 +179,31 @@ def node_run(
     sys.stdout.flush()
     command = node_command(config)
     os.execv(command[0], command)  # noqa: S606  no shell is just what is wanted
+
+
+@node_app.command("check")
+def node_check(
+    ctx: typer.Context,
+    directory: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="The node's folder, or its data folder.", parser=_folder
+        ),
+    ],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a node's data folder, and show what it holds.
+
+    Changes nothing and asks nobody; the node may be down or run. Exits with 0 if a node starts from
+    it, with 1 if it is damaged (the report says where), with 6 if it is no data folder.
+
+    Example: quorate node check cluster/nodes/n1
+    """
+    sys.stdout.flush()
+    command = check_command(directory, as_json=_wants_json(ctx, as_json))
+    ran = subprocess.run(command, check=False)  # noqa: S603  no shell; it prints for itself
+    raise typer.Exit(ran.returncode if ran.returncode >= 0 else QuorateError.exit_code)
 
 
 def _node_config(cluster: Path, name: str) -> Path:

@@ -63,7 +63,9 @@ async def run_demo(directory: Path, options: Options, stage: Stage) -> Report:
     began = time.monotonic()
     provision(directory, plan_on_free_ports(NODES))
     demo = _Demo(Profile.load(directory), options, stage)
-    async with Supervisor(directory, demo.profile, demo.note, restart=True) as supervisor:
+    async with Supervisor(
+        directory, demo.profile, demo.note, restart=True, needed=NODES
+    ) as supervisor:
         await first_of(demo.hold(supervisor), supervisor.failed())
     return demo.report(time.monotonic() - began)
 

@@ -83,8 +83,6 @@ def _write_into(directory: Path, cluster: NewCluster) -> None:
 
 def _fill(root: Path, cluster: NewCluster) -> None:
     root.chmod(PRIVATE_FOLDER)
-    for folder in cluster.folders:
-        _make_folder(root, root / folder)
     for file in cluster.files:
         path = root / file.path
         _make_folder(root, path.parent)

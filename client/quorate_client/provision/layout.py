@@ -1,10 +1,12 @@
 """What goes into a cluster's folder: every file of a plan, as bytes, before any is written.
 
 The formats are those of docs/DESIGN.md. Keys and the secret are made here; nothing is read from
-or written to the disk.
+or written to the disk. The nodes have certificates in lab mode too: only the clients' port is
+plaintext there.
 """
 
 import datetime as dt
+import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +19,9 @@ from quorate_client.provision.plan import NodePlan, Plan
 PROFILE = "cluster.toml"
 OFFICERS = ("registrar", "operator")
 SECRET_BYTES = 32
+NEWBORN = "newborn.json"
+"""In a data folder: it is empty because it is new, not because its disk was lost. The node's first
+start takes it away; without it an empty folder must be explained (`quorate-node --replace`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +38,30 @@ class NewFile:
 
 @dataclass(frozen=True, slots=True)
 class NewCluster:
-    """A cluster's id (32 hex digits), its files, and the folders that must exist though empty."""
+    """A cluster's id (32 hex digits) and its files."""
 
     cluster_id: str
     files: tuple[NewFile, ...]
-    folders: tuple[str, ...]
 
 
 def lay_out(plan: Plan, now: dt.datetime) -> NewCluster:
     """Make the keys, certificates and configuration of `plan`; certificates count from `now`."""
     cluster_id = secrets.token_hex(16)
     secret = secrets.token_hex(SECRET_BYTES).encode()
-    authority = None if plan.lab else Authority(cluster_id, now)
+    authority = Authority(cluster_id, now)
     files = [NewFile(PROFILE, _toml(_profile(plan, cluster_id)))]
-    if authority is not None:
-        files += _pair("ca", authority.identity)
-        for role in OFFICERS:
-            files += _pair(f"officers/{role}", authority.officer(role))
+    files += _pair("ca", authority.identity)
+    for role in () if plan.lab else OFFICERS:
+        files += _pair(f"officers/{role}", authority.officer(role))
     for node in plan.nodes:
-        files.append(NewFile(f"nodes/{node.name}/node.toml", _toml(_node(plan, node, cluster_id))))
-        files.append(NewFile(f"nodes/{node.name}/cluster.secret", secret, secret=True))
-        if authority is not None:
-            files.append(NewFile(f"nodes/{node.name}/ca.pem", authority.identity.certificate))
-            files += _pair(f"nodes/{node.name}/node", authority.node(node.name, node.host))
-    return NewCluster(
-        cluster_id=cluster_id,
-        files=tuple(files),
-        folders=tuple(f"nodes/{node.name}/data" for node in plan.nodes),
-    )
+        folder = f"nodes/{node.name}"
+        files.append(NewFile(f"{folder}/node.toml", _toml(_node(plan, node, cluster_id))))
+        files.append(NewFile(f"{folder}/cluster.secret", secret, secret=True))
+        files.append(NewFile(f"{folder}/ca.pem", authority.identity.certificate))
+        files += _pair(f"{folder}/node", authority.node(node.name, node.host))
+        newborn = {"cluster_id": cluster_id, "name": node.name}
+        files.append(NewFile(f"{folder}/data/{NEWBORN}", json.dumps(newborn).encode()))
+    return NewCluster(cluster_id=cluster_id, files=tuple(files))
 
 
 def _pair(stem: str, identity: Identity) -> Iterator[NewFile]:
@@ -89,20 +90,19 @@ def _node(plan: Plan, node: NodePlan, cluster_id: str) -> dict[str, object]:
     listen = {"client": node.client, "peer": node.peer}
     if node.officer is not None:
         listen["officer"] = node.officer
-    settings: dict[str, object] = {
+    return {
         "cluster_id": cluster_id,
         "name": node.name,
         "lab": plan.lab,
         "data_dir": "data",
         "secret_file": "cluster.secret",
         "listen": listen,
+        "tls": {"ca": "ca.pem", "certificate": "node.pem", "key": "node.key"},
+        "members": [
+            {"name": member.name, "client": member.client, "peer": member.peer}
+            for member in plan.nodes
+        ],
     }
-    if not plan.lab:
-        settings["tls"] = {"ca": "ca.pem", "certificate": "node.pem", "key": "node.key"}
-    settings["members"] = [
-        {"name": member.name, "client": member.client, "peer": member.peer} for member in plan.nodes
-    ]
-    return settings
 
 
 def _toml(document: dict[str, object]) -> bytes:

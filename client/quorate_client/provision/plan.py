@@ -75,7 +75,9 @@ class Plan:
         if count == 1:
             found.append("one node survives no failure: it is for trying things out")
         if self.lab:
-            found.append("lab mode: no TLS, and anyone who reaches a node is an officer")
+            found.append(
+                "lab mode: clients in plaintext, and anyone who reaches a node is an officer"
+            )
         return tuple(found)
 
 

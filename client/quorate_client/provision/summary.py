@@ -20,12 +20,11 @@ def lines(directory: Path, plan: Plan) -> list[str]:
     folder = shlex.quote(str(directory))
     said: list[str] = []
     if not plan.lab:
-        said += [
-            f"officers' certificates: {', '.join(f'officers/{role}.pem' for role in OFFICERS)}",
-            "ca.key signs new certificates: keep it off the nodes, and safe",
-        ]
+        certificates = ", ".join(f"officers/{role}.pem" for role in OFFICERS)
+        said.append(f"officers' certificates: {certificates}")
     return [
         *said,
+        "ca.key signs new certificates: keep it off the nodes, and safe",
         "next:",
         f"  quorate up {folder}",
         f"  quorate --cluster {folder} status",

@@ -40,6 +40,20 @@ class Died:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfit:
+    """A node's process ended because it can't run as things are; it is not started again."""
+
+    style: ClassVar[str] = "red"
+    name: str
+    why: str
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        return f"{self.name} stays down: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRow:
     """A node as it was when the cluster became ready."""
 
@@ -117,4 +131,4 @@ class Stopped:
         return "stopped"
 
 
-Event = Started | Died | Ready | Leading | Waiting | Stopping | Stopped
+Event = Started | Died | Unfit | Ready | Leading | Waiting | Stopping | Stopped

@@ -2,9 +2,11 @@
 
 Rule 1. No node outlives the `async with` block, whatever ends it.
 Rule 2. `run.json` tells at every moment what runs, and is gone when nothing does.
-Rule 3. A node whose first start ends with status 6 (bad configuration, port in use) is not
-        started again: its message is for the person, and the cluster does not come up.
+Rule 3. A node that ends with status 6 (bad configuration, port in use, another disk than the others
+        know it with) is not started again, restarts or not: its message is for the person. If
+        fewer than `needed` others are left (the default: a majority), all is over.
 Rule 4. A node that is held stays down until it is released, restarts or not.
+Rule 5. One that dies again and again is started again after longer and longer pauses.
 """
 
 import asyncio
@@ -16,7 +18,7 @@ from typing import Self
 
 from quorate_client.errors import LocalError
 from quorate_client.processes import (
-    EXIT_BAD_CONFIGURATION,
+    EXIT_UNFIT,
     GRACE_S,
     Ending,
     NodeProcess,
@@ -27,7 +29,7 @@ from quorate_client.processes import (
 )
 from quorate_client.profile import Node, Profile
 from quorate_client.up.backoff import Backoff
-from quorate_client.up.events import Died, Event, Started, Stopped
+from quorate_client.up.events import Died, Event, Started, Stopped, Unfit
 
 LOGS = "logs"
 Command = Callable[[Node], Sequence[str]]
@@ -36,8 +38,9 @@ Command = Callable[[Node], Sequence[str]]
 class Supervisor:
     """The nodes of the cluster in `directory`, for `async with`; events go to `report`.
 
-    `restart`: bring back those that die. `command` tells how a node is started (tests put a
-    stand-in there), `pauses` how long one stays down, `grace_s` how many seconds one has to end.
+    `restart`: bring back those that die. `needed`: see rule 3. `command` tells how a node is
+    started (tests put a stand-in there), `pauses` how long one stays down, `grace_s` how many
+    seconds one has to end.
     """
 
     def __init__(  # noqa: PLR0913  the last three are for tests
@@ -47,6 +50,7 @@ class Supervisor:
         report: Callable[[Event], None],
         *,
         restart: bool,
+        needed: int | None = None,
         command: Command | None = None,
         pauses: Callable[[], Backoff] = Backoff,
         grace_s: float = GRACE_S,
@@ -55,6 +59,8 @@ class Supervisor:
         self._profile = profile
         self._report = report
         self._restart = restart
+        self._needed = len(profile.nodes) // 2 + 1 if needed is None else needed
+        self._unfit: set[str] = set()
         self._command = command or self._node_command
         self._pauses = pauses
         self._grace_s = grace_s
@@ -87,7 +93,7 @@ class Supervisor:
     async def failed(self) -> None:
         """Wait until nothing is left to wait for: every node is down for good, or by rule 3.
 
-        Returns when all are down. Raises LocalError with the message of a node by rule 3.
+        Returns when all are down. Raises LocalError, with the message of a node, by rule 3.
         """
         await asyncio.gather(*self._tasks)
 
@@ -122,18 +128,23 @@ class Supervisor:
     async def _keep(self, node: Node) -> None:
         """Watch one node until it is down for good; see the rules."""
         pauses = self._pauses()
-        first = True
         while True:
             began = time.monotonic()
             ending = await self._processes[node.name].wait()
             self._write_run_file()
-            if first and ending.returncode == EXIT_BAD_CONFIGURATION:
-                why = ending.last_line.removeprefix("error: ") or ending.how
-                raise LocalError(f"{node.name} did not start: {why}")
-            first = False
+            if ending.returncode == EXIT_UNFIT:
+                self._give_up(node, ending.reason)
+                return
             if not await self._come_back(node, ending, pauses.pause_s(time.monotonic() - began)):
                 return
             await self._start(node)
+
+    def _give_up(self, node: Node, why: str) -> None:
+        """Leave a node down by rule 3. Raises LocalError if too few others are left."""
+        self._unfit.add(node.name)
+        if len(self._profile.nodes) - len(self._unfit) < self._needed:
+            raise LocalError(f"{node.name} did not start: {why}")
+        self._report(Unfit(node.name, why))
 
     async def _come_back(self, node: Node, ending: Ending, pause_s: float) -> bool:
         """Report a death and wait as long as the node should be down; False: for good."""

@@ -95,9 +95,9 @@ class ClusterService(cluster_pb2_grpc.ClusterServiceServicer):
         self, request: cluster_pb2.GetClusterStatusRequest, context: Context
     ) -> cluster_pb2.GetClusterStatusResponse:
         """Ask every member now."""
+        within_s = time_for(context) if request.include_digest else None
         own, others = await asyncio.gather(
-            self._own.report(include_digest=request.include_digest),
-            self._peers.ask(include_digest=request.include_digest),
+            self._own.report(digest_within_s=within_s), self._peers.ask(digest_within_s=within_s)
         )
         return cluster_pb2.GetClusterStatusResponse(
             cluster_id=self._cluster_id,
@@ -110,5 +110,6 @@ class ClusterService(cluster_pb2_grpc.ClusterServiceServicer):
         self, request: cluster_pb2.GetNodeStatusRequest, context: Context
     ) -> cluster_pb2.GetNodeStatusResponse:
         """Answer for this node alone."""
-        report = await self._own.report(include_digest=request.include_digest)
+        within_s = time_for(context) if request.include_digest else None
+        report = await self._own.report(digest_within_s=within_s)
         return cluster_pb2.GetNodeStatusResponse(node=report)
