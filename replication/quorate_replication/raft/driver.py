@@ -194,7 +194,6 @@ class Driver:
 
     def disconnected(self, peer: str) -> None:
         """Messages to that peer can't be sent any more."""
-        log.info("connection to %s lost", peer)
         self._enter(self._member.disconnected, peer)
 
     def received(self, peer: str, message: Message) -> None:
