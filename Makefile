@@ -1,4 +1,4 @@
-.PHONY: demo test venv dev clean help
+.PHONY: demo test simulate venv dev clean help
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -11,6 +11,12 @@ demo: .venv/ready  ## an election on three nodes that loses its leader, in under
 
 test: .venv/ready  ## lint, types, import contracts, generated code, all tests
 	@.venv/bin/tox
+
+SIMULATE = $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000) $(if $(FIRST),--first $(FIRST)))
+SIMULATE += $(if $(NODES),--nodes $(NODES)) $(if $(MUTATION),--mutation $(MUTATION)) $(if $(TRACE),--trace)
+
+simulate: .venv/ready  ## crashes, cuts and clocks under virtual time: SEEDS=10000, or SEED=7 NODES=5 TRACE=1
+	@PYTHONPATH=tests .venv/bin/python -m simulation.run $(SIMULATE)
 
 venv: .venv/ready  ## set up .venv with the quorate commands
 

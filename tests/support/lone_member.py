@@ -216,9 +216,11 @@ class Lone:
         """Let it be elected by as many as it needs, and forget how."""
         while not self.sent(RequestPreVote):
             self.pass_time(0.02)
-        for kind, answer in ((RequestPreVote, PreVote), (RequestVote, Vote)):
-            for peer in self.names[1 : len(self.names) // 2 + 1]:
-                self.receive(peer, answer(self.sent(kind)[-1].term))
+        voters = self.names[1 : len(self.names) // 2 + 1]
+        for peer in voters:
+            self.receive(peer, PreVote(self.sent(RequestPreVote)[-1].term))
+        for peer in voters:
+            self.receive(peer, Vote(self.sent(RequestVote)[-1].term))
         assert self.member.raft.leads
         self.forget()
 

@@ -33,9 +33,12 @@ def test_one_sync_serves_all_entries_of_a_turn_and_one_acknowledgement_tells_of_
     member = lone(0, 1, term=1)
     syncs: list[bool] = []
     sync = member.journal.sync
-    monkeypatch.setattr(
-        member.journal, "sync", lambda: (syncs.append(member.journal.dirty), sync())
-    )
+
+    def counted() -> None:
+        syncs.append(member.journal.dirty)
+        sync()
+
+    monkeypatch.setattr(member.journal, "sync", counted)
     for index in range(3, 13):
         member.member.received("n2", AppendEntries(1, 1, index - 1, 1, (entry(index, 1),)))
     member.step()

@@ -10,6 +10,7 @@ import pytest
 
 from quorate_replication.errors import EngineStartError
 from quorate_replication.machine import Machine
+from quorate_replication.raft import streams
 from quorate_replication.state.snapshot import digest, load
 from quorate_replication.storage.os_disk import OsDisk
 from quorate_replication.storage.snapshots import SnapshotDamaged, SnapshotStore
@@ -120,14 +121,25 @@ def test_a_snapshot_that_was_overtaken_while_it_was_checked_is_not_installed(
     assert member.log[-1].index == 8
 
 
-def test_entries_behind_an_installed_snapshot_are_kept_if_they_match(
+def test_entries_behind_a_snapshot_that_came_while_it_was_checked_are_kept(
     lone: MakeLone, make_snapshot: MakeSnapshot
 ) -> None:
     member = lone(0, 1, 1, term=1)
-    send(member, *chunks(make_snapshot(6, 1)[0], 6, 1, term=1)[:-1])
+    for chunk in chunks(make_snapshot(6, 1)[0], 6, 1, term=1):
+        member.receive("n2", chunk)
     member.receive("n2", AppendEntries(1, 1, 3, 1, tuple(entry(i, 1) for i in range(4, 9))))
-    send(member, chunks(make_snapshot_again(member, 6), 6, 1, term=1)[-1])
+    member.later.finish()
+    assert member.member.raft.applied_index == 6
     assert member.log[-1].index == 8
+
+
+def test_a_snapshot_that_is_not_the_one_it_was_said_to_be_is_not_installed(
+    lone: MakeLone, make_snapshot: MakeSnapshot
+) -> None:
+    member = lone(0, 1, term=2)
+    send(member, *chunks(make_snapshot(5, 2)[0], 9, 2, term=2))
+    assert member.member.raft.applied_index == 1
+    assert member.sent(SnapshotReply)[-1].refused
 
 
 def make_snapshot_again(member: Lone, index: int) -> bytes:
@@ -304,6 +316,19 @@ def test_after_the_snapshot_come_the_entries_behind_it(lone: MakeLone) -> None:
     leader.receive("n3", AppendReply(2, index + 1, success=True, reset=False))
     sent = [e.index for m in leader.sent(AppendEntries, "n3") for e in m.entries]
     assert sent == list(range(index + 1, leader.log[-1].index + 1))
+
+
+def test_no_more_chunks_are_under_way_than_are_acknowledged_in_time(
+    lone: MakeLone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "CHUNK_BYTES", PIECE)
+    leader = leader_with_snapshot(lone)
+    leader.receive("n3", AppendReply(2, 2, success=False, reset=True))
+    leader.pass_time(0.5)
+    assert len(leader.sent(SnapshotChunk, "n3")) == streams.CHUNKS_UNDER_WAY
+    first = leader.sent(SnapshotChunk, "n3")[0]
+    leader.receive("n3", SnapshotReply(2, first.index, PIECE))
+    assert len(leader.sent(SnapshotChunk, "n3")) == streams.CHUNKS_UNDER_WAY + 1
 
 
 def test_a_snapshot_that_was_refused_is_not_sent_again_at_once(lone: MakeLone) -> None:
