@@ -13,6 +13,7 @@ import pytest
 
 from quorate_replication.engine import Committed, Settled
 from quorate_replication.errors import DiskFailure, EngineStartError, FailStop
+from quorate_replication.machine import Machine
 from quorate_replication.options import RaftOptions
 from quorate_replication.raft.driver import Driver
 from quorate_replication.raft.thread import RaftEngine
@@ -21,6 +22,7 @@ from quorate_replication.state import snapshot
 from quorate_replication.state.elections import Elections
 from quorate_replication.state.outcome import Outcome
 from quorate_replication.storage.os_disk import OsDisk
+from quorate_replication.storage.snapshots import SnapshotStore
 from quorate_replication.wire.messages import Hello, Standing, TurnedAway
 from support.cluster import PATIENCE_S, free_ports
 from support.lone_member import Inbox as Silence
@@ -83,6 +85,20 @@ class Alone:
                 told = await replica.propose(registration(f"voter {number:03}"), PATIENCE_S)
                 assert told is Outcome.ACCEPTED
             return (await replica.digest())[1]
+
+
+def one_of_two(alone: Alone) -> Driver:
+    """Return a member of two whose peer is never there."""
+    options = alone.options()
+    return Driver(
+        replace(options, peers={**options.peers, "n2": "127.0.0.1:1"}),
+        disk=OsDisk(alone.data),
+        network=lambda _greeter: Silence(),
+        background=Later(),
+        dice=random.Random(1),  # noqa: S311 - not for secrets
+        on_applied=lambda: None,
+        on_failure=alone.failures.append,
+    )
 
 
 @pytest.fixture
@@ -165,25 +181,38 @@ async def test_a_disk_that_refuses_to_sync_ends_the_node_and_acknowledges_nothin
 async def test_a_member_that_cannot_remember_whom_it_met_ends_rather_than_go_on(
     alone: Alone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failures: list[FailStop] = []
-    options = alone.options()
-    two = replace(options, peers={**options.peers, "n2": "127.0.0.1:1"})
-    driver = Driver(
-        two,
-        disk=OsDisk(alone.data),
-        network=lambda _greeter: Silence(),
-        background=Later(),
-        dice=random.Random(1),  # noqa: S311 - not for secrets
-        on_applied=lambda: None,
-        on_failure=failures.append,
-    )
+    driver = one_of_two(alone)
     await driver.start()
     monkeypatch.setattr(os, "fdatasync", no_space)
     told = driver.greet(Hello(CLUSTER_ID, "n2", bytes(16), Standing.VOTER))
     monkeypatch.undo()
     assert isinstance(told, TurnedAway)
-    assert isinstance(failures[0], DiskFailure)
+    assert isinstance(alone.failures[0], DiskFailure)
     await driver.stop()
+
+
+async def test_a_journal_that_was_emptied_is_not_taken_for_a_new_one(alone: Alone) -> None:
+    driver = one_of_two(alone)
+    await driver.start()
+    driver.greet(Hello(CLUSTER_ID, "n2", bytes(16), Standing.VOTER))
+    await driver.stop()
+    (journal,) = alone.data.glob("journal-*")
+    journal.write_bytes(b"")
+    with pytest.raises(EngineStartError, match="is empty, but it was not"):
+        await one_of_two(alone).start()
+
+
+async def test_a_kill_between_installing_a_snapshot_and_resetting_the_log_is_mended_at_start(
+    alone: Alone,
+) -> None:
+    await alone.fill(5)
+    machine = Machine()
+    machine.apply(batch(*(registration(f"voter {number}") for number in range(50))))
+    for _ in SnapshotStore(OsDisk(alone.data)).write(100, 1, machine.dump()):
+        pass
+    async with alone.running() as replica:
+        assert await replica.propose(registration("one more"), PATIENCE_S) is Outcome.ACCEPTED
+        assert await replica.read(lambda state: len(state.roll)) == 51
 
 
 async def test_a_defect_ends_the_node_rather_than_apply_twice(
