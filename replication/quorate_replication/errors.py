@@ -56,11 +56,14 @@ class NotWelcome(FailStop):
     """Of `quorate-node`: something of this machine is wrong."""
 
 
-def as_fail_stop(flaw: Exception) -> FailStop:
+def as_fail_stop(flaw: Exception, folder: object) -> FailStop:
     """Return why a node must end that `flaw` has befallen where nothing may go wrong."""
     if isinstance(flaw, FailStop):
         return flaw
     if isinstance(flaw, OSError):
-        where = f" ({flaw.filename})" if flaw.filename else ""
-        return DiskFailure(f"the disk failed: {flaw.strerror or flaw}{where}")
+        return DiskFailure(
+            f"cannot write to or read from {flaw.filename or folder}: {flaw.strerror or flaw}."
+            " Free space or replace the disk, then start the node again; nothing that was"
+            " acknowledged is lost"
+        )
     return FailStop(f"a defect: {flaw!r}")

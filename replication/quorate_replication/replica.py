@@ -19,6 +19,7 @@ from quorate_replication.state.outcome import Outcome
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+ASK_AGAIN_S = 0.5  # without an answer; an earlier question may still be answered
 MakeEngine = Callable[[Callable[[], None]], Engine]
 
 
@@ -73,16 +74,28 @@ class Replica:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                while not await self._is_current():  # noqa: ASYNC110 - nobody says when to ask
-                    await asyncio.sleep(RETRY_S)
+                await self._become_current()
         except TimeoutError:
             raise NotCommitted("the cluster has no leader; nothing was read") from None
 
-    async def _is_current(self) -> bool:
-        """Ask once; False if nobody can tell."""
-        told: asyncio.Future[bool] = self._loop.create_future()
-        self._engine.read_index(lambda current: self._post(partial(_settle, told, current)))
-        return await told
+    async def _become_current(self) -> None:
+        """Ask until an answer says so: one may be lost, or nobody may be able to tell yet."""
+        waiting: set[asyncio.Future[bool]] = set()
+        while True:
+            told: asyncio.Future[bool] = self._loop.create_future()
+            self._engine.read_index(partial(self._post_current, told))
+            waiting.add(told)
+            done, waiting = await asyncio.wait(
+                waiting, timeout=ASK_AGAIN_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if any(each.result() for each in done):
+                return
+            if done:
+                await asyncio.sleep(RETRY_S)
+
+    def _post_current(self, told: asyncio.Future[bool], current: bool) -> None:
+        """Hand on, in the engine's thread, whether the state here is current."""
+        self._post(partial(_settle, told, current))
 
     async def send_clock(self, timeout_s: float) -> None:
         """Get this member's clock reading through the log. Raises ClusterError."""

@@ -11,7 +11,7 @@ from simulation.mutations import MUTATIONS
 from simulation.run import verdicts
 from simulation.scenario import run_seed
 
-SEEDS = int(os.environ.get("QUORATE_SIM_SEEDS", "120"))
+SEEDS = int(os.environ.get("QUORATE_SIM_SEEDS", "80"))
 """For each size. `make simulate` runs more."""
 WORKERS = min(4, os.cpu_count() or 1)
 
@@ -61,9 +61,10 @@ def test_a_seed_is_the_same_run_under_another_hash_seed() -> None:
 @pytest.mark.parametrize(
     ("mutation", "within_seeds"),
     [
-        ("unknown-called-definite", 20),
-        ("ack-before-sync", 40),
-        ("vote-not-persisted", 40),
+        ("unknown-called-definite", 10),
+        ("append-truncates", 10),
+        ("read-in-unproven-term", 30),
+        ("journal-reset-at-start", 20),
     ],
 )
 def test_a_missing_guard_is_found(mutation: str, within_seeds: int) -> None:

@@ -158,7 +158,7 @@ class Lone:
         self.store = SnapshotStore(self.disk)
         self.store.clean()
         header = self.store.header()
-        self.journal = Journal.open(self.disk)
+        self.journal = Journal.open(self.disk, key=self.membership.incarnation)
         align(self.journal, header, self.disk.path)
         self.machine = Machine() if header is None else Machine(snapshot.load(self.store.stream()))
         self.network.unsent = lambda: self.journal.dirty

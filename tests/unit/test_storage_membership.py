@@ -173,9 +173,19 @@ def test_a_newer_member_file_asks_for_a_newer_program(folder: Path) -> None:
         member(folder)
 
 
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_folder_that_is_used_for_something_else_is_refused(folder: Path, replace: bool) -> None:
+    (folder / "lock").touch()
+    (folder / ".keep").touch()
+    (folder / "DESIGN.md").touch()
+    with pytest.raises(EngineStartError, match=r"is not empty: it holds DESIGN\.md"):
+        member(folder, replace=replace)
+    assert not (folder / "member.json").exists()
+
+
 def test_a_disk_that_cannot_be_written_is_one_clear_line(folder: Path) -> None:
     (folder / "member.json.partial").mkdir()
-    with pytest.raises(EngineStartError, match=r"cannot tell who this member is: .*partial"):
+    with pytest.raises(EngineStartError, match=r"cannot use .*member\.json: Is a directory"):
         member(folder)
 
 

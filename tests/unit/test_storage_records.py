@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quorate_replication.storage import records
 from quorate_replication.storage.records import (
     HEADER_BYTES,
     MAGIC,
@@ -21,6 +22,7 @@ from quorate_replication.storage.records import (
     encode,
     frame_at,
     proves_durable,
+    seed_of,
 )
 from quorate_replication.wire.messages import Entry
 
@@ -94,7 +96,25 @@ def test_no_text_can_contain_what_a_record_begins_with() -> None:
         MAGIC.decode()
 
 
-def test_looking_for_proof_ends_in_doubt_on_data_made_to_take_long() -> None:
+def test_bytes_that_a_voter_sends_prove_nothing() -> None:
+    """A request id is raw bytes, and long enough for a whole record."""
+    seed = seed_of(b"this member's incarnation")
+    for guess in (0, seed_of(b""), seed_of(b"another's")):
+        crafted = encode(Mark(), 2**62 + 1, 2**62, guess)
+        assert len(crafted) <= 64
+        assert not proves_durable(b"???" + crafted, 0, 10, seed)
+    assert proves_durable(b"???" + encode(Mark(), 2**62 + 1, 2**62, seed), 0, 10, seed)
+
+
+def test_headers_that_a_voter_sends_do_not_use_up_the_search() -> None:
+    header = encode(Entry(bytes(200_000), 1, 1), 12, 11)[:HEADER_BYTES]
+    assert not proves_durable((header + bytes(100)) * 2000, 0, 10)
+
+
+def test_looking_for_proof_ends_in_doubt_on_data_made_to_take_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """2 MiB of headers that each claim almost a MiB: checked one by one it would be 73 GB."""
+    monkeypatch.setattr(records, "MAX_CHECKED_BYTES", 1 << 30)
     header = encode(Entry(bytes(900_000), 1, 1), 12, 11)[:HEADER_BYTES]
     assert proves_durable(header * ((2 << 20) // HEADER_BYTES), 0, 10)

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from quorate_replication.wire.limits import MAX_NUMBER
+from quorate_replication.wire.limits import MAX_NUMBER, MAX_SNAPSHOT_BYTES
 from quorate_replication.wire.messages import (
     AppendEntries,
     AppendReply,
@@ -59,8 +59,8 @@ def append_entries(draw: st.DrawFn) -> AppendEntries:
 @st.composite
 def snapshot_chunks(draw: st.DrawFn) -> SnapshotChunk:
     data = draw(st.binary(max_size=500))
-    offset = draw(st.integers(0, MAX_NUMBER - len(data)))
-    size = draw(st.integers(offset + len(data), MAX_NUMBER))
+    offset = draw(st.integers(0, MAX_SNAPSHOT_BYTES - len(data)))
+    size = draw(st.integers(max(1, offset + len(data)), MAX_SNAPSHOT_BYTES))
     last_term, term = sorted((draw(numbers), draw(numbers)))
     return SnapshotChunk(term, draw(numbers), last_term, offset, size, data)
 

@@ -81,6 +81,10 @@ class RaftCore(SyncObj):
         self.peers = tuple(sorted(peers))
         self.send_out = send_out
         self._apply, self._replicate, self._dice = apply, replicate, dice
+        self.election_due = 0.0
+        """When this member has waited long enough for a leader."""
+        self.may_stand = False
+        """Whether it may stand for leader in this tick."""
         self._stock_log = StockLog(journal)
         self._nodes = {peer: _Peer(peer) for peer in self.peers}
         conf = SyncObjConf(
@@ -173,6 +177,10 @@ class RaftCore(SyncObj):
         """Whether the leader asked this member to take over, and it has not tried yet."""
         return self._SyncObj__transferInProgress
 
+    def forget_transfer(self) -> None:
+        """Whoever asked for it leads no more; stock remembers it beyond the term."""
+        self._SyncObj__transferInProgress = False
+
     def next_index(self, peer: str) -> int:
         """Return the next entry that a leader sends there."""
         return cast(int, self._SyncObj__raftNextIndex.get(self._nodes[peer], 0))
@@ -184,6 +192,10 @@ class RaftCore(SyncObj):
     def match_index(self, peer: str) -> int:
         """Return up to where that peer's copy is known to match, and to be durable."""
         return cast(int, self._SyncObj__raftMatchIndex.get(self._nodes[peer], 0))
+
+    def is_connected(self, peer: str) -> bool:
+        """Tell whether messages to that peer can be sent."""
+        return self.isNodeConnected(self._nodes[peer])
 
     def forget_match(self, peer: str) -> None:
         """Count nothing of that peer's copy until it is heard of again: its disk may be new."""
@@ -231,15 +243,6 @@ class RaftCore(SyncObj):
         """Do what is due: elections, commits, applying, heartbeats."""
         self.doTick(0.0)
 
-    @property
-    def election_due(self) -> float:
-        """When this member would stand for leader."""
-        return self._SyncObj__raftElectionDeadline
-
-    @election_due.setter
-    def election_due(self, moment: float) -> None:
-        self._SyncObj__raftElectionDeadline = moment
-
     def next_timeout(self) -> float:
         """Return a random election timeout, seconds."""
         return self._SyncObj__generateRaftTimeout()
@@ -255,6 +258,19 @@ class RaftCore(SyncObj):
         self.transferLeadership(self._nodes[peer])
 
     # ------------------------------------------------------------------ what stock does not do
+
+    @property
+    def _SyncObj__raftElectionDeadline(self) -> float:  # noqa: N802 - PySyncObj's name
+        """When stock stands for leader: never, or now, as `Leadership` has decided.
+
+        Stock compares it with a clock reading of its own: a deadline that passed between that
+        one and ours would let it stand without a pre-vote, or though this member does not count.
+        """
+        return float("-inf") if self.may_stand else float("inf")
+
+    @_SyncObj__raftElectionDeadline.setter
+    def _SyncObj__raftElectionDeadline(self, moment: float) -> None:  # noqa: N802 - PySyncObj's name
+        self.election_due = moment
 
     @property
     def _SyncObj__raftLog(self) -> StockLog:  # noqa: N802 - PySyncObj's name

@@ -28,7 +28,7 @@ from quorate_replication.storage.disk import Disk
 from quorate_replication.storage.journal import Journal
 from quorate_replication.storage.membership import Membership
 from quorate_replication.wire.greeting import Greeter
-from quorate_replication.wire.messages import Hello, Message, Refusal, TurnedAway, Welcome
+from quorate_replication.wire.messages import Hello, Message, Refusal, Standing, TurnedAway, Welcome
 from quorate_replication.wire.network import Network
 
 log = logging.getLogger(__name__)
@@ -77,8 +77,12 @@ class Driver:
         self._loop: asyncio.AbstractEventLoop
         self._timer: asyncio.TimerHandle | None = None
         self._step_is_due = False
+        self._new_disks: set[str] = set()
+        self._said_hopeless = False
         self._ended = True
         self.status = EngineStatus()
+        self.turned_at = 0.0
+        """When it last looked at everything, in its loop's time."""
 
     # ------------------------------------------------------------------ starting and stopping
 
@@ -177,13 +181,32 @@ class Driver:
         """Answer a caller; what is learned of it is durable before this returns."""
         answers: list[Welcome | TurnedAway] = [TurnedAway(Refusal.NOT_A_MEMBER)]
         self._enter(lambda: answers.append(self._membership.greet(hello)))
+        self._mention_standing(hello.name, hello.standing)
         return answers[-1]
 
     def welcomed(self, peer: str, welcome: Welcome) -> bool:
         """Take what a peer answered; False: it is not who we know, hang up."""
-        known = [False]
+        known, asked = [False], self._membership.standing is Standing.ASKING
         self._enter(lambda: known.append(self._membership.welcomed(peer, welcome)))
+        if asked and self._membership.counts:
+            log.warning("no other member has any data of this one: it begins as new, and empty")
+        self._mention_standing(peer, welcome.standing)
         return known[-1]
+
+    def _mention_standing(self, peer: str, standing: Standing) -> None:
+        """Say so when too many disks are lost for anybody to catch up."""
+        lost = self._new_disks
+        (lost.add if standing is Standing.REPLACING else lost.discard)(peer)
+        members = len(self._options.peers)
+        own = self._membership.standing is Standing.REPLACING
+        if own and 2 * (members - len(lost) - 1) <= members and not self._said_hopeless:
+            self._said_hopeless = True
+            log.error(
+                "%d of %d members have new disks: no majority is left to catch up from; waiting "
+                "does not help, unless a lost disk is found again",
+                len(lost) + 1,
+                members,
+            )
 
     # ------------------------------------------------------------------ what the network tells
 
@@ -202,7 +225,7 @@ class Driver:
 
     def refused(self, why: str) -> None:
         """A peer knows this member with another disk."""
-        self._fail(NotWelcome(why))
+        self._fail(NotWelcome(f"{why} (its data: {self._disk.path})"))
 
     # ------------------------------------------------------------------ running
 
@@ -219,7 +242,7 @@ class Driver:
         except Exception as flaw:
             if not isinstance(flaw, FailStop | OSError):
                 log.exception("a defect in the raft thread")
-            self._fail(as_fail_stop(flaw))
+            self._fail(as_fail_stop(flaw, self._disk.path))
 
     def guard_job(self, call: Callable[[], object]) -> None:
         """Run what a background job calls when it is done."""
@@ -242,6 +265,7 @@ class Driver:
 
     def _step_and_publish(self) -> None:
         more = self._member.step()
+        self.turned_at = self._loop.time()
         self._publish()
         if more:
             self._kick()

@@ -33,19 +33,18 @@ class Joining:
         self._raft = raft
         self._reads = reads
         self._membership = membership
-        self._not_before = raft.now() + 3 * longest_timeout_s
-        self._asked = False
+        self._patience_s = 3 * longest_timeout_s
+        self._not_before = raft.now() + self._patience_s
 
     def turn(self) -> None:
         """At each step: ask, if it is time."""
-        if self._membership.standing is not Standing.REPLACING or self._asked:
+        if self._membership.standing is not Standing.REPLACING or not self._raft.leader:
             return
-        if self._raft.leader and self._raft.now() >= self._not_before:
-            self._asked = True
+        if self._raft.now() >= self._not_before:
+            self._not_before = self._raft.now() + self._patience_s  # an answer may be lost
             self._reads.read_index(self._told)
 
     def _told(self, current: bool) -> None:
-        self._asked = False
-        if current:
+        if current and not self._membership.counts:
             self._membership.caught_up()
             log.warning("this member's new disk has caught up: it votes again")

@@ -49,17 +49,20 @@ class Leadership:
     def gate(self) -> None:
         """Before a tick: let SyncObj stand for leader only when a majority would vote for us."""
         raft = self._raft
-        self.by_request = raft.transfer_asked
+        self.by_request, raft.may_stand = raft.transfer_asked, False
         if raft.leads or raft.election_due >= raft.now():
             return
         if not self._counts():
             raft.election_due = raft.now() + raft.next_timeout()
-        elif not (self._cleared or raft.transfer_asked or not raft.peers):
+        elif self._cleared or raft.transfer_asked or not raft.peers:
+            raft.may_stand = True
+        else:
             self._ask_round()
         self._cleared = False
 
     def _ask_round(self) -> None:
         raft = self._raft
+        raft.forget_leader()  # it was silent for an election timeout: nobody may rely on it
         raft.election_due = raft.now() + raft.next_timeout()
         self._asked_term, self._granted = raft.term + 1, set()
         last = raft.log[-1]
@@ -77,8 +80,11 @@ class Leadership:
             raft.election_due = 0.0
 
     def voted(self, peer: str, message: Vote) -> None:
-        """Let SyncObj count a vote, the first of each peer."""
-        if message.term != self._raft.term:
+        """Let SyncObj count a vote, the first of each peer, while this member still stands.
+
+        One that froze with votes in its sockets must not win an election that is long over.
+        """
+        if message.term != self._raft.term or self._raft.now() > self._raft.election_due:
             return
         if self._voters[0] != message.term:
             self._voters = (message.term, set())
@@ -132,6 +138,8 @@ class Leadership:
             return
         if message.term > raft.term and self.has_leader() and not message.transfer:
             return
+        if message.term > raft.term:
+            self._cleared = False  # what a majority would have voted for is over
         raft.handle(peer, message)
 
     # ------------------------------------------------------------------ handing over

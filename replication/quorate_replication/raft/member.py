@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from quorate_replication.background import Background
-from quorate_replication.engine import EngineStatus, Role
+from quorate_replication.engine import EngineStatus
 from quorate_replication.errors import FailStop
 from quorate_replication.machine import Machine
 from quorate_replication.options import RaftOptions
@@ -30,6 +30,9 @@ from quorate_replication.storage.membership import Membership
 from quorate_replication.storage.snapshots import SnapshotStore
 from quorate_replication.wire import messages as m
 from quorate_replication.wire.network import Network
+
+ASK_TIMES = 5
+"""How often one follower is asked to take over before the next is."""
 
 
 class Member:
@@ -61,6 +64,7 @@ class Member:
     ) -> None:
         self._journal, self._membership = journal, membership
         self._on_applied = on_applied
+        self._hand_overs = 0
         low, high = options.election_timeout_s
         self._promises = Promises(journal, network, self._counts, slow_s=low / 2)
         self.raft = RaftCore(
@@ -79,11 +83,13 @@ class Member:
         self.guards = Guards(self.raft, resend_after_s=2 * options.heartbeat_s)
         self.leadership = Leadership(self.raft, self._counts, sticky_s=low)
         self.proposals = Proposals(self.raft, dice.getrandbits(48))
-        self.reads = Reads(self.raft, self._counts, dice.getrandbits(48))
+        self.reads = Reads(
+            self.raft, self._counts, dice.getrandbits(48), again_s=options.heartbeat_s
+        )
         self._joining = Joining(self.raft, self.reads, membership, high)
         self._applier = Applier(machine, self.proposals.applied, self._applied)
-        self._streams = Streams(self.raft, store)
-        self._replicator = Replicator(self.raft, self._streams, options.heartbeat_s)
+        self._streams = Streams(self.raft, store, self._renew_snapshot)
+        self._replicator = Replicator(self.raft, self._streams, options.heartbeat_s, network.room)
         self._snapshots = Snapshots(
             self.raft,
             machine,
@@ -93,6 +99,9 @@ class Member:
             entries=options.snapshot_entries,
             installed=self._installed,
         )
+
+    def _renew_snapshot(self) -> None:
+        self._snapshots.renew()
 
     def _counts(self) -> bool:
         return self._membership.counts
@@ -193,8 +202,8 @@ class Member:
         """Do all that is due; return whether more may be due at once."""
         raft = self.raft
         self._promises.keep(raft.term, raft.now)
-        self.leadership.gate()
         leader, term, led = raft.leader, raft.term, raft.leads
+        self.leadership.gate()
         before = (raft.log[-1].index, raft.commit_index)
         raft.tick()
         if led != raft.leads or (leader, term) != (raft.leader, raft.term):
@@ -224,6 +233,7 @@ class Member:
     def _changed(self, why: str) -> None:
         """Another leads, or nobody, or we do, in this term or in another."""
         self._give_up(why)
+        self.raft.forget_transfer()
         if not self.raft.leads:
             self._streams.end_all()
         for peer in self.raft.peers:
@@ -270,12 +280,16 @@ class Member:
     # ------------------------------------------------------------------ leaving
 
     def hand_over(self) -> None:
-        """As leader: take no more, and ask the follower that has most to take over.
+        """As leader: take no more, and ask a follower that has everything to take over.
 
-        PySyncObj refuses while that follower lacks anything; ask again later.
+        To be called again and again until another leads; the followers are asked in turn.
         """
         self.proposals.closed = True
         raft = self.raft
-        if raft.role is Role.LEADER and raft.peers:
-            best = max(raft.peers, key=lambda peer: (raft.match_index(peer), peer))
-            raft.hand_over_to(best)
+        if not raft.leads:
+            return
+        last = raft.log[-1].index
+        able = [p for p in raft.peers if raft.is_connected(p) and raft.match_index(p) == last]
+        if able:
+            raft.hand_over_to(able[self._hand_overs // ASK_TIMES % len(able)])
+            self._hand_overs += 1

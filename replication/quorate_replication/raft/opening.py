@@ -1,5 +1,6 @@
 """A member's disk, opened: in this order, because each step relies on the one before."""
 
+import logging
 import random
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from quorate_replication.storage.disk import Disk
 from quorate_replication.storage.journal import Journal, JournalError
 from quorate_replication.storage.membership import Membership
 from quorate_replication.storage.snapshots import SnapshotDamaged, SnapshotStore
+from quorate_replication.wire.messages import Standing
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,17 @@ def open_disk(options: RaftOptions, disk: Disk, dice: random.Random, segment_byt
             fresh_incarnation=dice.randbytes(16),
             replace=options.replace,
         )
+        if options.replace and membership.standing is Standing.VOTER:
+            log.warning("--replace has no effect: %s is not empty, it is a voter's", disk.path)
         store = SnapshotStore(disk)
         store.clean()
         header = store.header()
-        journal = Journal.open(disk, segment_bytes=segment_bytes, must_exist=membership.has_met)
+        journal = Journal.open(
+            disk,
+            key=membership.incarnation,
+            segment_bytes=segment_bytes,
+            must_exist=membership.has_met,
+        )
         align(journal, header, disk.path)
         machine = Machine() if header is None else Machine(load(store.stream()))
     except (JournalError, SnapshotDamaged, SnapshotError) as flaw:

@@ -4,9 +4,11 @@ Rule 1: no more is under way to a follower than it acknowledges in time: a windo
 what its connection has room for.
 Rule 2: who lacks what was cut from the log gets the snapshot, by `streams.Streams`.
 Rule 3: every follower hears a heartbeat in each period, whatever else it gets.
+Rule 4: nothing is prepared for whom it can't be sent to: no connection, or no room in it.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from quorate_replication.raft.core import RaftCore
@@ -47,19 +49,28 @@ class Replicator:
         raft: the member's Raft core.
         streams: snapshots under way.
         heartbeat_s: the longest silence towards a follower.
+        room: how many bytes more its connection takes now.
     """
 
-    def __init__(self, raft: RaftCore, streams: Streams, heartbeat_s: float) -> None:
+    def __init__(
+        self,
+        raft: RaftCore,
+        streams: Streams,
+        heartbeat_s: float,
+        room: Callable[[str], int],
+    ) -> None:
         self._raft = raft
         self._streams = streams
         self._heartbeat_s = heartbeat_s
+        self._room = room
         self._windows = {peer: _Window() for peer in raft.peers}
         self._told: dict[str, tuple[float, int]] = {}  # when each was told which commit index
 
     def send(self) -> None:
         """Send each follower what it lacks, or that we are here."""
         for peer in self._raft.peers:
-            self._send_to(peer)
+            if self._room(peer) > 0:
+                self._send_to(peer)
 
     def arrived(self, peer: str, next_index: int) -> None:
         """A follower has acknowledged everything before that index."""

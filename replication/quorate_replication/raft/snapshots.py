@@ -1,7 +1,7 @@
 """This member's own snapshots: writing them, cutting the log, taking a leader's.
 
-Rule 1: the log is cut only behind a snapshot that is durable, and not behind one that is on its
-way to a follower.
+Rule 1: the log is cut only behind a snapshot that is durable, and not behind what a connected
+follower is about to need, unless that is too much to keep.
 Rule 2: the raft thread only freezes the state; encoding, checking, writing and reading happen off
 it. An idle member writes none.
 Rule 3: a snapshot that comes from the leader is checked from its first to its last byte before it
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MAX_LOG_BYTES = 64 << 20
 """Commands in the log: then a snapshot is due, however few entries they are."""
+MAX_KEPT_BYTES = 256 << 20
+"""Commands that the log may hold because a follower is about to need them."""
 KEPT_ENTRIES = 1000
 """Entries kept behind a snapshot, for followers that are only a little late."""
 
@@ -67,6 +69,7 @@ class Snapshots:
         self._entries = entries
         self._installed = installed
         self._busy = False
+        self._renew = False
         self._receiver: tuple[str, Receiver] | None = None
         header = store.header()
         self._index = 0 if header is None else header.index
@@ -80,13 +83,21 @@ class Snapshots:
         raft = self._raft
         index = raft.applied_index
         term = raft.log[index - raft.log[0].index].term
-        self._busy = True
+        self._busy, self._renew = True, False
         self._background.run(self._store.write(index, term, self._machine.dump()), self._written)
 
     def _is_due(self) -> bool:
-        since = self._raft.applied_index - self._index
-        full = self._raft.journal.content_bytes > MAX_LOG_BYTES
-        return since >= self._entries or (full and since > 0)
+        raft = self._raft
+        since = raft.applied_index - self._index
+        if since >= self._entries or self._renew:
+            return since > 0 or self._renew
+        full = raft.journal.content_bytes > MAX_LOG_BYTES
+        # Only if much of the log could then go: else one snapshot would follow another.
+        return full and 2 * (self._cut_end(raft.applied_index) - raft.log[0].index) > len(raft.log)
+
+    def renew(self) -> None:
+        """Write a new one: a follower found ours damaged."""
+        self._renew = True
 
     def _written(self, header: SnapshotHeader) -> None:
         self._busy = False
@@ -96,12 +107,22 @@ class Snapshots:
 
     def _cut(self) -> None:
         raft = self._raft
-        kept = min(KEPT_ENTRIES, self._entries // 2)
-        if raft.journal.content_bytes > MAX_LOG_BYTES // 2:
-            kept = 0
-        end = min(self._index - kept, self._streams.oldest_index or self._index)
+        end = self._cut_end(self._index)
         if end > raft.log[0].index:
             raft.journal.cut_to(end)
+
+    def _cut_end(self, index: int) -> int:
+        """Return where the log would be cut behind a snapshot at an index."""
+        raft, size = self._raft, self._raft.journal.content_bytes
+        if size > MAX_KEPT_BYTES:
+            return index
+        needed = [self._streams.oldest_index or index]
+        if raft.leads:  # who is about to go on with entries must not need a snapshot again
+            following = (raft.next_index(p) for p in raft.peers if raft.is_connected(p))
+            needed += [following - 1 for following in following if following > raft.log[0].index]
+        if size <= MAX_LOG_BYTES // 2:
+            needed.append(index - min(KEPT_ENTRIES, self._entries // 2))
+        return min(index, *needed)
 
     # ------------------------------------------------------------------ the leader's
 

@@ -8,14 +8,17 @@ import asyncio
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from quorate_replication.background import Background, Job
 from quorate_replication.ending import end_process
-from quorate_replication.engine import EngineStatus, Settled
+from quorate_replication.engine import EngineStatus, Role, Settled
 from quorate_replication.errors import FailStop, as_fail_stop
 from quorate_replication.options import RaftOptions
 from quorate_replication.raft.driver import Driver
@@ -28,6 +31,7 @@ from quorate_replication.wire.tls_network import TlsNetwork
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+HUNG_S = 1.0  # fifty times as long as the thread sleeps at most
 
 
 class RaftEngine:
@@ -46,7 +50,7 @@ class RaftEngine:
         on_failure: Callable[[FailStop], None] = end_process,
     ) -> None:
         self._loop = asyncio.new_event_loop()
-        self._background = _Worker(self._loop, self._job_done, self._job_failed)
+        self._background = _Worker(self._loop, options.data, self._job_done, self._job_failed)
         self._on_failure = on_failure
         self._driver = Driver(
             options,
@@ -61,8 +65,11 @@ class RaftEngine:
 
     @property
     def status(self) -> EngineStatus:
-        """The latest view."""
-        return self._driver.status
+        """The latest view; a thread that hangs, on its disk perhaps, knows no leader."""
+        status = self._driver.status
+        if time.monotonic() - self._driver.turned_at > HUNG_S:
+            return replace(status, role=Role.FOLLOWER, leader="", caught_up=False)
+        return status
 
     async def start(self) -> None:
         """Start the thread; return once it listens to its peers. Raises EngineStartError."""
@@ -127,10 +134,12 @@ class _Worker(Background):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        folder: Path,
         on_done: Callable[[Callable[[], object]], None],
         on_failure: Callable[[FailStop], None],
     ) -> None:
-        self._loop, self._on_done, self._on_failure = loop, on_done, on_failure
+        self._loop, self._folder = loop, folder
+        self._on_done, self._on_failure = on_done, on_failure
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="raft-background")
         self._closed = False
 
@@ -146,7 +155,7 @@ class _Worker(Background):
         except StopIteration as end:
             self._post(partial(self._on_done, partial(done, end.value)))
         except Exception as flaw:  # noqa: BLE001 - whatever it is ends the node
-            self._post(partial(self._on_failure, as_fail_stop(flaw)))
+            self._post(partial(self._on_failure, as_fail_stop(flaw, self._folder)))
 
     def _post(self, call: Callable[[], object]) -> None:
         try:

@@ -12,6 +12,7 @@ from quorate_replication.storage.align import missing_between
 from quorate_replication.storage.disk import Disk
 from quorate_replication.storage.files import MEMBER, SNAPSHOT, WAY_OUT
 from quorate_replication.storage.member_file import MemberFileError
+from quorate_replication.storage.records import seed_of
 from quorate_replication.storage.recovery import Recovered, recover
 from quorate_replication.storage.segments import JournalError, first_sequence
 from quorate_replication.storage.snapshots import SnapshotDamaged, SnapshotHeader, SnapshotStore
@@ -76,7 +77,7 @@ def inspect_folder(disk: Disk) -> FolderReport:
     """Read everything in a data folder. Raises OSError if it can't be read."""
     problems: list[str] = []
     member = _member(disk, problems)
-    found = _journal(disk, problems)
+    found = _journal(disk, member, problems) if member else None
     snapshot = _snapshot(disk, problems)  # after the journal, which may be cut meanwhile
     if found is not None and not problems:
         flaw = missing_between(found.state.first_index, snapshot, disk.path)
@@ -108,7 +109,8 @@ def render(report: FolderReport) -> str:
             f"  journal   entries {journal.first_index} to {journal.last_index}",
             f"            committed at least up to {journal.commit_index}",
             f"            term {journal.term}, vote {journal.voted_for or '-'}",
-            f"            {journal.records} records in {journal.segments} segments, all intact",
+            f"            {_count(journal.records, 'record')} in"
+            f" {_count(journal.segments, 'segment')}, all intact",
         ]
         if journal.torn_bytes:
             lines.append(
@@ -118,6 +120,10 @@ def render(report: FolderReport) -> str:
     lines += [f"  PROBLEM   {problem}" for problem in report.problems]
     lines.append("OK" if report.ok else "NOT OK: a node won't start from this folder")
     return "\n".join(lines)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def as_dict(report: FolderReport) -> dict[str, Any]:
@@ -144,10 +150,11 @@ def _member(disk: Disk, problems: list[str]) -> MemberReport | None:
     )
 
 
-def _journal(disk: Disk, problems: list[str]) -> Recovered | None:
+def _journal(disk: Disk, member: MemberReport, problems: list[str]) -> Recovered | None:
+    seed = seed_of(bytes.fromhex(member.incarnation))
     for _ in range(_ATTEMPTS):
         try:
-            found = recover(disk)
+            found = recover(disk, seed)
         except JournalError as flaw:
             problems.append(str(flaw))
             return None

@@ -20,6 +20,7 @@ from quorate_replication.storage.records import (
     Reset,
     SaveVote,
     Truncate,
+    seed_of,
 )
 from quorate_replication.storage.recovery import Recovered, recover
 from quorate_replication.storage.segments import JournalError
@@ -34,24 +35,31 @@ SEGMENT_BYTES = 16 << 20
 class Journal:
     """The log, term, vote and commit index of one member."""
 
-    def __init__(self, disk: Disk, found: Recovered, segment_bytes: int) -> None:
+    def __init__(self, disk: Disk, found: Recovered, segment_bytes: int, seed: int) -> None:
         """Use `open`."""
         self._disk = disk
         self._state = found.state
-        self._writer = Writer(disk, found)
+        self._writer = Writer(disk, found, seed)
         self._segment_bytes = segment_bytes
         self._committed = found.state.commit_index  # as the records say
 
     @classmethod
     def open(
-        cls, disk: Disk, *, segment_bytes: int = SEGMENT_BYTES, must_exist: bool = False
+        cls,
+        disk: Disk,
+        *,
+        key: bytes = b"",
+        segment_bytes: int = SEGMENT_BYTES,
+        must_exist: bool = False,
     ) -> "Journal":
         """Recover what is there and go on behind it, or begin a journal.
+
+        `key` seeds the checksums: the member's incarnation (`records`, rule 3).
 
         Raises JournalError if acknowledged data is damaged, or if there is none though it
         `must_exist`; OSError as the disk does.
         """
-        found = recover(disk)
+        found = recover(disk, seed_of(key))
         if must_exist and not found.state.segments:
             raise JournalError(f"the journal in {disk.path} is empty, but it was not. {WAY_OUT}.")
         if found.torn:
@@ -59,7 +67,7 @@ class Journal:
         if found.incomplete:
             disk.remove(found.incomplete)
         disk.sync_folder()  # before anything is appended to the segment in front of it
-        journal = cls(disk, found, segment_bytes)
+        journal = cls(disk, found, segment_bytes, seed_of(key))
         if found.state.segments:
             journal._writer.go_on_with(found.state.segments[-1].name)
         else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from quorate_replication.storage.disk import Disk
-from quorate_replication.storage.files import MEMBER, read_whole
+from quorate_replication.storage.files import MEMBER, WAY_OUT, read_whole
 from quorate_replication.storage.files import replace as replace_file
 from quorate_replication.wire.messages import Standing
 
@@ -46,7 +46,7 @@ def read(disk: Disk) -> Member:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         member = None
     if member is None:
-        raise MemberFileError(f"{disk.path}/{MEMBER} can't be read: it is damaged")
+        raise MemberFileError(f"{disk.path}/{MEMBER} can't be read: it is damaged. {WAY_OUT}")
     if isinstance(member, int):
         raise MemberFileError(
             f"{disk.path}/{MEMBER} has format version {member}, which is newer than this program"

@@ -25,6 +25,7 @@ from quorate_replication.wire.messages import Hello, Refusal, Standing, TurnedAw
 
 NEWBORN = "newborn.json"
 """The marker that `quorate init` lays into a data folder: {"cluster_id", "name"}."""
+_OURS = {"lock", f"{MEMBER}.partial"}  # what a new folder may hold
 _FORMER = {"raft.journal", "raft.snapshot"}  # Quorate 0.1 kept its log in these
 
 
@@ -74,8 +75,10 @@ class Membership:
             if NEWBORN in names:
                 disk.remove(NEWBORN)  # born only once
                 disk.sync_folder()
-        except (OSError, MemberFileError) as flaw:
-            raise EngineStartError(f"cannot tell who this member is: {flaw}") from flaw
+        except MemberFileError as flaw:
+            raise EngineStartError(str(flaw)) from flaw
+        except OSError as flaw:
+            raise EngineStartError(failure("use", f"{disk.path}/{MEMBER}", flaw)) from flaw
         return cls(disk, member, others)
 
     @property
@@ -87,6 +90,11 @@ class Membership:
     def counts(self) -> bool:
         """Whether this member may vote, and its copies count towards a commit."""
         return self.standing.counts
+
+    @property
+    def incarnation(self) -> bytes:
+        """Of this member's disk."""
+        return self._member.incarnation
 
     @property
     def has_met(self) -> bool:
@@ -186,6 +194,10 @@ def _first_standing(  # noqa: PLR0913 - what `open` was given
     if NEWBORN in names:
         _check_newborn(disk, cluster_id, name)
         return Standing.VOTER
+    if strange := sorted(name for name in names - _OURS if not name.startswith(".")):
+        raise EngineStartError(
+            f"{disk.path} is not empty: it holds {strange[0]}. Give this node a folder of its own"
+        )
     if replace:
         return Standing.REPLACING
     return Standing.ASKING if others else Standing.VOTER

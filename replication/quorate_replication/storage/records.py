@@ -7,7 +7,8 @@ Rule 1: sequence numbers go up by one, through all segments, from 1 on.
 Rule 2: `durable` is the highest sequence number that was known to be synced when the record was
 written. So a valid record proves of all records up to that number that they were on disk: if one
 of them is damaged, it was damaged later, and is no tail of an unfinished write.
-Rule 3: no UTF-8 text contains the magic, so no name in a ballot can pretend to be a record.
+Rule 3: the CRC is seeded with what only this member and its peers know, its incarnation: nobody
+can send bytes in a ballot that would pass for a record, and for proof of what was synced.
 """
 
 import enum
@@ -16,7 +17,7 @@ from struct import Struct
 from struct import error as StructError  # noqa: N812 - it is a class
 from typing import NamedTuple
 
-from google_crc32c import value as crc32c
+from google_crc32c import extend, value
 
 from quorate_replication.wire.messages import Entry
 
@@ -25,6 +26,8 @@ MAX_COMMAND_BYTES = 1 << 20
 MAX_PAYLOAD_BYTES = MAX_COMMAND_BYTES + 16
 """An entry's command, its index and its term."""
 MAX_NAME_BYTES = 255
+MAX_CHECKED_BYTES = 32 << 30
+"""In one search for proof: so many that no ballots of one unfinished write can use them up."""
 
 _PREFIX = Struct("<4sI")  # magic, CRC
 _FIELDS = Struct("<IQQB")  # length, sequence, durable, type
@@ -107,16 +110,21 @@ class Frame(NamedTuple):
     end: int
 
 
-def encode(body: Body, sequence: int, durable: int) -> bytes:
+def seed_of(key: bytes) -> int:
+    """Return what a member's checksums begin with (rule 3)."""
+    return value(key)
+
+
+def encode(body: Body, sequence: int, durable: int, seed: int = 0) -> bytes:
     """Return a record's bytes. Raises ValueError if it is too large."""
     kind, payload = _payload(body)
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError(f"a record of {len(payload)} bytes, {MAX_PAYLOAD_BYTES} are the limit")
     checked = _FIELDS.pack(len(payload), sequence, durable, kind) + payload
-    return _PREFIX.pack(MAGIC, crc32c(checked)) + checked
+    return _PREFIX.pack(MAGIC, extend(seed, checked)) + checked
 
 
-def frame_at(data: bytes, offset: int) -> Frame | None:
+def frame_at(data: bytes, offset: int, seed: int = 0) -> Frame | None:
     """Return the valid record at `offset`, or None."""
     start = offset + HEADER_BYTES
     if start > len(data):
@@ -125,25 +133,25 @@ def frame_at(data: bytes, offset: int) -> Frame | None:
     end = start + length
     if magic != MAGIC or length > MAX_PAYLOAD_BYTES or end > len(data):
         return None
-    if crc32c(data[offset + _PREFIX.size : end]) != crc:
+    if extend(seed, data[offset + _PREFIX.size : end]) != crc:
         return None
     return Frame(sequence, durable, kind, start, end)
 
 
-def proves_durable(data: bytes, offset: int, sequence: int) -> bool:
+def proves_durable(data: bytes, offset: int, sequence: int, seed: int = 0) -> bool:
     """Tell whether any valid record from `offset` on proves that record `sequence` was synced.
 
-    Only what looks right is checksummed, and that only up to four times the data; whatever is
-    made to exceed this (no write of ours does) counts as proof.
+    Only what looks right is checksummed, and that only up to `MAX_CHECKED_BYTES` (some seconds);
+    whatever is made to exceed this (no write of ours does) counts as proof.
     """
-    budget = 4 * (len(data) - offset)
+    budget = MAX_CHECKED_BYTES
     at = data.find(MAGIC, offset)
     while 0 <= at <= len(data) - HEADER_BYTES:
         _, _, length, found, durable, _ = _HEADER.unpack_from(data, at)
         fits = length <= min(MAX_PAYLOAD_BYTES, len(data) - at - HEADER_BYTES)
         if fits and sequence <= durable < found:
             budget -= HEADER_BYTES + length
-            if budget < 0 or frame_at(data, at) is not None:
+            if budget < 0 or frame_at(data, at, seed) is not None:
                 return True
         at = data.find(MAGIC, at + 1)
     return False

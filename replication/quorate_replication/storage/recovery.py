@@ -52,7 +52,7 @@ class Recovered:
     """A newest segment that is to be removed."""
 
 
-def recover(disk: Disk) -> Recovered:
+def recover(disk: Disk, seed: int = 0) -> Recovered:
     """Read all segments. Raises OSError, and JournalError if they can't be used."""
     found = Recovered()
     names = disk.names()
@@ -62,7 +62,7 @@ def recover(disk: Disk) -> Recovered:
         if position and first != found.next_sequence:
             missing = f"{segment_name(found.next_sequence)} should come before it and is missing"
             raise damaged(disk, name, 0, missing)
-        segment = scan(disk, name, first)
+        segment = scan(disk, name, first, seed)
         if segment.verdict is Verdict.DAMAGE or (segment.verdict is Verdict.TORN and not newest):
             raise damaged(disk, name, segment.end, "what had been synced there can't be read")
         if not segment.bodies:

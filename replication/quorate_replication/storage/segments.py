@@ -79,7 +79,7 @@ def encode_header(first: int) -> bytes:
     return fields + _CRC.pack(crc32c(fields))
 
 
-def scan(disk: Disk, name: str, first: int) -> Scan:
+def scan(disk: Disk, name: str, first: int, seed: int = 0) -> Scan:
     """Read a segment and check every record.
 
     Raises OSError, and JournalError for what no crash and no damage explains: another format
@@ -93,7 +93,7 @@ def scan(disk: Disk, name: str, first: int) -> Scan:
     durable = end = 0
     if _header_is_valid(disk, name, data, first):
         end = HEADER_BYTES
-        while (frame := frame_at(data, end)) and frame.sequence == first + len(bodies):
+        while (frame := frame_at(data, end, seed)) and frame.sequence == first + len(bodies):
             try:
                 bodies.append(decode(data, frame))
             except ValueError as flaw:
@@ -101,7 +101,7 @@ def scan(disk: Disk, name: str, first: int) -> Scan:
             durable, end = frame.durable, frame.end
     if end == len(data) and bodies:
         verdict = Verdict.NOTHING
-    elif proves_durable(data, end, first + len(bodies)):
+    elif proves_durable(data, end, first + len(bodies), seed):
         verdict = Verdict.DAMAGE
     else:
         verdict = Verdict.TORN

@@ -21,10 +21,10 @@ from quorate_replication.storage.snapshot_format import (
     read_blocks,
     read_header,
 )
+from quorate_replication.wire.limits import MAX_SNAPSHOT_BYTES
 
 __all__ = ["MAX_SNAPSHOT_BYTES", "Receiver", "SnapshotDamaged", "SnapshotHeader", "SnapshotStore"]
 
-MAX_SNAPSHOT_BYTES = 8 << 30
 PARTIAL = "snapshot.partial"
 INCOMING = "snapshot.incoming"
 

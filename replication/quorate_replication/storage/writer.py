@@ -17,8 +17,9 @@ from quorate_replication.storage.segments import encode_header, segment_name
 class Writer:
     """Appends to the newest segment, and begins the next one."""
 
-    def __init__(self, disk: Disk, found: Recovered) -> None:
+    def __init__(self, disk: Disk, found: Recovered, seed: int) -> None:
         self._disk = disk
+        self._seed = seed
         self._sequence = found.next_sequence
         self._synced = found.next_sequence - 1
         self._durable = found.durable  # as the last record says
@@ -58,7 +59,7 @@ class Writer:
     def encode(self, body: Body) -> bytes:
         """Return the next record. Raises ValueError if it is too large."""
         self.check_usable()
-        return encode(body, self._sequence, self._synced)
+        return encode(body, self._sequence, self._synced, self._seed)
 
     def add(self, body: Body, record: bytes) -> None:
         """Gather the record that `encode` has just made."""
@@ -82,9 +83,8 @@ class Writer:
             self._file.close()
         self._name = segment_name(self._sequence)
         self._file = self._disk.create(self._name)
-        self._file.append(
-            encode_header(self._sequence) + encode(body, self._sequence, self._synced)
-        )
+        record = encode(body, self._sequence, self._synced, self._seed)
+        self._file.append(encode_header(self._sequence) + record)
         self._file.sync()
         self._disk.sync_folder()
         self._content, self._durable = self._sequence, self._synced

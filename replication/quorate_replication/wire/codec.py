@@ -23,6 +23,7 @@ from quorate_replication.wire.limits import (
     MAX_FRAME_BYTES,
     MAX_NUMBER,
     MAX_PROPOSAL_BYTES,
+    MAX_SNAPSHOT_BYTES,
     PROTOCOL_VERSION,
     WireError,
 )
@@ -105,6 +106,8 @@ def _check_entries(message: AppendEntries) -> None:
 
 def _check_chunk(message: SnapshotChunk) -> None:
     _check_length(message.data, 0, MAX_CHUNK_BYTES)
+    if not 0 < message.size <= MAX_SNAPSHOT_BYTES:
+        raise WireError("no snapshot has that size")
     if message.offset + len(message.data) > message.size:
         raise WireError("its data goes beyond the snapshot's size")
     if message.last_term > message.term:

@@ -79,7 +79,8 @@ class Dialler:
             slowly = False
             try:
                 connection = await self._dial(failures)
-            except (OSError, ValueError) as flaw:  # ValueError: no name that could be looked up
+            except Exception as flaw:  # noqa: BLE001 - whatever it is, it must dial again
+                # ValueError: no name that could be looked up; RuntimeError: no thread to do it in
                 self._complain(reason(flaw))
                 failures += 1
             else:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from quorate_replication.wire.limits import (
     INCARNATION_BYTES,
     MAX_NAME_BYTES,
+    MAX_NUMBER,
     WireError,
 )
 from quorate_replication.wire.messages import Entry, Greeting, Message, Refusal, Standing
@@ -28,7 +29,9 @@ class Field(NamedTuple):
 
 
 def _number(value: int) -> int:
-    return value  # `struct` keeps the range
+    if value > MAX_NUMBER:
+        raise WireError("a number is higher than any that is used")
+    return value  # `struct` knows nothing below zero
 
 
 def _flag(value: int) -> bool:

@@ -14,7 +14,9 @@ MAX_CHUNK_BYTES = 256 << 10
 MAX_NAME_BYTES = 64
 """A member's name or a cluster's id, in UTF-8."""
 INCARNATION_BYTES = 16
-MAX_NUMBER = (1 << 64) - 1
+MAX_NUMBER = 1 << 62
+"""A term, an index, an id: no cluster lives to count further, and one more must fit, too."""
+MAX_SNAPSHOT_BYTES = 8 << 30
 
 
 class WireError(ValueError):
