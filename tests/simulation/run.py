@@ -93,10 +93,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--nodes", choices=("3", "5", "both"), default="both", help="how many")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--mutation", choices=sorted(MUTATIONS), help="turn this guard off")
+    parser.add_argument(
+        "--mutation", choices=sorted(MUTATIONS), metavar="NAME", help="turn this guard off"
+    )
     parser.add_argument("--trace", action="store_true", help="print everything that happens")
     parser.add_argument("--json", action="store_true", help="one JSON object in the end")
     options = parser.parse_args()
+    if options.seeds < 1 or options.jobs < 1:
+        parser.error("--seeds and --jobs must be at least 1")
     if options.seed is not None:
         options.first, options.seeds = options.seed, 1
     return options
