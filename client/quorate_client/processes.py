@@ -25,7 +25,10 @@ _MEANINGS = {
     74: "its disk refused to write: full, or failing",
 }
 RUN_FILE = "run.json"
-_BEFORE_REASON = re.compile(r"error: |\S+ \S+ CRITICAL \S+: ")  # in a node's last line
+ASKED_TO = "exit status 0"  # `Ending.how` of a node that somebody stopped
+_BEFORE_REASON = re.compile(  # in a node's last line
+    r"(error: |\S+ \S+ CRITICAL \S+: )(this node stops: )?"
+)
 _LOG_TAIL = 8192  # bytes that are searched for the last line
 _MAX_LINE = 1000  # characters of a line that are shown; a node says what is wrong and what to do
 
@@ -53,6 +56,11 @@ class Ending:
         """Its last words without what is before them in a log; `how` if there are none."""
         before = _BEFORE_REASON.match(self.last_line)
         return self.last_line[before.end() if before else 0 :] or self.how
+
+    @property
+    def last_words(self) -> str:
+        """Its last line if that tells why it ended: nothing if it was made to, and did not know."""
+        return self.last_line if self.returncode > 0 else ""
 
     @property
     def how(self) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -17,6 +18,7 @@ from pydantic_settings import (
 )
 
 from quorate_node.errors import SetupError
+from quorate_node.setting_sources import Sources
 
 ENVIRONMENT_PREFIX = "QUORATE_NODE_"
 
@@ -164,7 +166,8 @@ def load_config(path: Path, flags: dict[str, Any]) -> NodeConfig:
     try:
         config = NodeConfig(file=file, flags=flags)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue] - taken apart above
     except ValidationError as flaws:
-        raise SetupError(f"{path}: {_first(flaws)}") from None
+        sources = Sources(path, flags, EnvSettingsSource(NodeConfig)(), ENVIRONMENT_PREFIX)
+        raise SetupError(_first(flaws, sources)) from None
     except SettingsError as flaw:
         raise SetupError(f"environment {ENVIRONMENT_PREFIX}*: {flaw}") from None
     return _with_paths_from(config, path.parent)
@@ -184,14 +187,15 @@ def _with_paths_from(config: NodeConfig, folder: Path) -> NodeConfig:
     return config.model_copy(update=update)
 
 
-def _first(flaws: ValidationError) -> str:
+def _first(flaws: ValidationError, sources: Sources) -> str:
     """Put the first flaw into one line; the value itself may be secret and stays out."""
     flaw = flaws.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in flaw["loc"])
     what = flaw["msg"].removeprefix("Value error, ")
     more = flaws.error_count() - 1
     rest = f" (and {more} more)" if more else ""
-    return f"{where}: {what}{rest}" if where else f"{what}{rest}"
+    source = sources.of(flaw["loc"])
+    return f"{source}: {where}: {what}{rest}" if where else f"{source}: {what}{rest}"
 
 
 def _reason(flaw: OSError | UnicodeDecodeError) -> str:

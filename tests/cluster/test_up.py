@@ -129,9 +129,30 @@ def test_a_node_whose_disk_was_lost_stays_down_with_its_reason_while_the_others_
     with up(folder, "--restart") as running:
         seen = running.until_all("unfit", "ready")
         assert seen["unfit"]["name"] == "n2"
-        assert "--replace" in str(seen["unfit"]["why"])
+        assert str(seen["unfit"]["to_do"]).endswith(f"quorate up {folder} --replace n2")
+        assert "this node stops" not in str(seen["unfit"]["why"])
         assert running.pids()["n2"] is None
         assert seen["ready"]["leader"] in {"n1", "n3"}
+        assert running.end() == 0
+
+
+def test_a_node_whose_disk_was_lost_comes_back_with_replace(tmp_path: Path) -> None:
+    folder = make(tmp_path / "c")
+    with up(folder) as running:
+        running.until("ready")
+    for path in (folder / "nodes" / "n2" / "data").iterdir():
+        path.unlink()
+    with up(folder, "--replace", "n2") as running:
+        running.until("ready")
+        ask = [*QUORATE, "status", "--cluster", str(folder), "--json"]
+
+        def every_node_is_ready() -> bool:
+            status = subprocess.run(ask, capture_output=True, text=True, check=False)
+            return status.returncode == 0 and all(
+                n["ready"] for n in json.loads(status.stdout)["nodes"]
+            )
+
+        assert eventually(every_node_is_ready, "n2 has caught up and votes")
         assert running.end() == 0
 
 

@@ -98,7 +98,9 @@ def vote_counts_twice() -> Generator[None]:
 def no_pre_vote() -> Generator[None]:
     def gate(self: Any) -> None:
         raft = self._raft
-        if not self._counts() and not raft.leads:
+        due = raft.election_due < raft.now() and not raft.leads
+        raft.may_stand = due and self._counts()
+        if due and not self._counts():
             raft.election_due = raft.now() + raft.next_timeout()
 
     with (

@@ -35,7 +35,7 @@ def node(tmp_path: Path) -> Path:
         fresh_incarnation=bytes(16),
         replace=False,
     )
-    journal = Journal.open(disk)
+    journal = Journal.open(disk, key=bytes(16))
     for index in range(journal.last_index + 1, ENTRIES + 1):
         journal.append(Entry(bytes(100), index, 1))
         journal.sync()
@@ -102,6 +102,46 @@ def test_damage_is_told_with_its_file_and_offset_and_exit_status_1(
     report = said(capsys)
     assert report["ok"] is False
     assert len(report["problems"]) == 1
+
+
+def settings(node: Path, name: str, cluster_id: str) -> None:
+    told = f'data_dir = "data"\nname = "{name}"\ncluster_id = "{cluster_id}"\n'
+    (node / "node.toml").write_text(told)
+
+
+@pytest.mark.parametrize("below", ["", "data"])
+@pytest.mark.parametrize(("name", "cluster_id"), [("n2", CLUSTER), ("n1", "1" * 32)])
+def test_whole_data_of_another_node_than_the_settings_beside_it_say_is_a_problem(
+    node: Path, capsys: pytest.CaptureFixture[str], below: str, name: str, cluster_id: str
+) -> None:
+    settings(node, name, cluster_id)
+    assert check("--json", node / below) == 1
+    (problem,) = said(capsys)["problems"]
+    assert f"{node / 'data'} belongs to n1 of cluster {CLUSTER}" in problem
+    assert f"{node / 'node.toml'} says {name} of cluster {cluster_id}" in problem
+
+
+def test_the_settings_of_the_very_node_or_of_other_data_are_no_problem(
+    node: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings(node, "n1", CLUSTER)
+    assert check(node) == 0
+    settings(node, "n2", CLUSTER)
+    (node / "data").rename(node / "copy-of-n1")
+    assert check(node / "copy-of-n1") == 0
+    capsys.readouterr()
+
+
+def test_in_a_whole_clusters_folder_the_nodes_are_pointed_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("n1", "n2"):
+        (tmp_path / "nodes" / name).mkdir(parents=True)
+        (tmp_path / "nodes" / name / "node.toml").touch()
+    assert check(tmp_path) == 6
+    nodes = tmp_path / "nodes"
+    told = f"{tmp_path} is not a data folder; its nodes are in {nodes / 'n1'}, {nodes / 'n2'}"
+    assert capsys.readouterr().err == f"error: {told}\n"
 
 
 def test_nothing_is_changed_whatever_is_found(node: Path) -> None:

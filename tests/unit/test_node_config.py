@@ -138,3 +138,57 @@ def test_an_environment_variable_that_is_no_json_is_blamed_on_the_environment(
 ) -> None:
     monkeypatch.setenv("QUORATE_NODE_MEMBERS", "{")
     assert "environment QUORATE_NODE_" in flaw(written(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "mentions"),
+    [
+        ("RAFT__SNAPSHOT_ENTRYS", "20", "raft.snapshot_entrys: Extra inputs are not permitted"),
+        ("LISTEN__PEER", "nowhere", "listen.peer: must be host:port"),
+        ("LISTEN", '{"peer": "nowhere"}', "listen.peer: must be host:port"),
+        ("MEMBERS", '[{"name": "n1", "client": "h:1", "peer": "h"}]', "members.0.peer: must be"),
+    ],
+)
+def test_a_wrong_setting_in_the_environment_is_blamed_on_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, mentions: str
+) -> None:
+    monkeypatch.setenv(f"QUORATE_NODE_{variable}", value)
+    said = flaw(written(tmp_path))
+    assert said.startswith(f"environment QUORATE_NODE_{variable}: {mentions}")
+
+
+@pytest.mark.parametrize(
+    ("variable", "flags", "flag"),
+    [
+        ("LISTEN__PEER", {"listen": {"peer": "nowhere"}}, "--listen-peer"),
+        ("LOG_LEVEL", {"log_level": "loud"}, "--log-level"),
+    ],
+)
+def test_a_wrong_flag_is_blamed_even_where_the_environment_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, flags: dict[str, Any], flag: str
+) -> None:
+    monkeypatch.setenv(f"QUORATE_NODE_{variable}", "nowhere")
+    first, *_ = flaw(written(tmp_path), **flags).split(": ")
+    assert first == flag
+
+
+def test_the_file_is_blamed_for_what_the_environment_says_nothing_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUORATE_NODE_LISTEN", '{"client": "h:1"}')
+    path = written(tmp_path, listen={"client": "h:1", "peer": "nowhere"})
+    assert flaw(path).startswith(f"{path}: listen.peer: ")
+    path = written(tmp_path, listen={"client": "h:1"})
+    assert flaw(path).startswith(f"{path}: listen.peer: ")
+
+
+def test_settings_that_do_not_go_together_are_blamed_on_the_file_and_what_overrides_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUORATE_NODE_RAFT__HEARTBEAT_S", "0.4")
+    path = written(tmp_path, raft={"snapshot_entries": 100})
+    blamed = f"{path} with environment QUORATE_NODE_RAFT__HEARTBEAT_S: raft: needs"
+    assert flaw(path, log_level="info").startswith(blamed)
+    monkeypatch.delenv("QUORATE_NODE_RAFT__HEARTBEAT_S")
+    said = flaw(path, listen={"officer": "h:3"})
+    assert said.startswith(f"{path} with --listen-officer: lab = true")

@@ -12,10 +12,17 @@ from quorate_node.secrets_file import read_secret
 def test_a_new_folder_is_made_its_owners_only_and_stays_empty_but_for_the_lock(
     tmp_path: Path,
 ) -> None:
-    folder = tmp_path / "a" / "data"
+    folder = tmp_path / "data"
     with open_data_folder(folder):
         assert folder.stat().st_mode & 0o077 == 0
         assert [path.name for path in folder.iterdir()] == [LOCK_FILE]
+
+
+def test_what_a_new_folder_would_be_in_is_not_made_but_named(tmp_path: Path) -> None:
+    missing = tmp_path / "not-mounted" / "quorate"
+    with pytest.raises(SetupError, match=f"{missing} does not exist"):
+        open_data_folder(missing / "data")
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_is_opened_by_one_at_a_time_and_again_after(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """The command line of a node: what its flags do, and how it ends."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +62,22 @@ def test_the_help_tells_every_exit_status_and_how_to_look_into_a_folder(
         assert f"\n  {status:<3} " in said
     assert "quorate-node check DIR" in said
     assert "--replace" in said
+
+
+@pytest.mark.parametrize(("given", "then"), [(None, "NONE"), ("debug", "debug")])
+def test_the_log_of_grpcs_core_is_silenced_before_grpc_is_there_unless_it_is_asked_for(
+    given: str | None, then: str
+) -> None:
+    look = """
+import os, sys
+import quorate_node
+assert "grpc" not in sys.modules
+print(os.environ["GRPC_VERBOSITY"])
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+    if given is not None:
+        environment["GRPC_VERBOSITY"] = given
+    ran = subprocess.run(
+        [sys.executable, "-c", look], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == f"{then}\n"

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import random
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,7 +24,7 @@ from quorate_replication.state.elections import Elections
 from quorate_replication.state.outcome import Outcome
 from quorate_replication.storage.os_disk import OsDisk
 from quorate_replication.storage.snapshots import SnapshotStore
-from quorate_replication.wire.messages import Hello, Standing, TurnedAway
+from quorate_replication.wire.messages import Hello, Standing, TurnedAway, Welcome
 from support.cluster import PATIENCE_S, free_ports
 from support.lone_member import Inbox as Silence
 from support.lone_member import Later, batch, registration
@@ -87,11 +88,11 @@ class Alone:
             return (await replica.digest())[1]
 
 
-def one_of_two(alone: Alone) -> Driver:
+def one_of_two(alone: Alone, *, new_disk: bool = False) -> Driver:
     """Return a member of two whose peer is never there."""
     options = alone.options()
     return Driver(
-        replace(options, peers={**options.peers, "n2": "127.0.0.1:1"}),
+        replace(options, peers={**options.peers, "n2": "127.0.0.1:1"}, replace=new_disk),
         disk=OsDisk(alone.data),
         network=lambda _greeter: Silence(),
         background=Later(),
@@ -213,6 +214,51 @@ async def test_a_kill_between_installing_a_snapshot_and_resetting_the_log_is_men
     async with alone.running() as replica:
         assert await replica.propose(registration("one more"), PATIENCE_S) is Outcome.ACCEPTED
         assert await replica.read(lambda state: len(state.roll)) == 51
+
+
+async def test_a_thread_that_hangs_knows_no_leader(alone: Alone) -> None:
+    engine = await alone.start_only()
+    await until(lambda: engine.status.leader == "n1")
+    go_on = threading.Event()
+
+    def hang(_state: Elections) -> None:  # as a disk may
+        go_on.wait(PATIENCE_S)
+
+    engine.inspect(hang)
+    await until(lambda: not engine.status.leader and not engine.status.caught_up)
+    go_on.set()
+    await until(lambda: engine.status.leader == "n1")
+    await engine.stop()
+
+
+async def test_members_that_begin_empty_without_being_new_say_so(
+    alone: Alone, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = one_of_two(alone)
+    await driver.start()
+    assert driver.welcomed("n2", Welcome(bytes(16), Standing.ASKING))
+    assert "it begins as new, and empty" in caplog.text
+    await driver.stop()
+
+
+async def test_a_new_disk_that_no_majority_is_left_to_fill_says_so_once(
+    alone: Alone, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver = one_of_two(alone, new_disk=True)
+    await driver.start()
+    for _ in range(2):
+        driver.greet(Hello(CLUSTER_ID, "n2", bytes(16), Standing.REPLACING))
+    assert caplog.text.count("2 of 2 members have new disks: no majority is left") == 1
+    await driver.stop()
+
+
+async def test_a_needless_replace_is_mentioned(
+    alone: Alone, caplog: pytest.LogCaptureFixture
+) -> None:
+    await alone.fill(1)
+    engine = await alone.start_only(replace(alone.options(), replace=True))
+    assert "--replace has no effect" in caplog.text
+    await engine.stop()
 
 
 async def test_a_defect_ends_the_node_rather_than_apply_twice(

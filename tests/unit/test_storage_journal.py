@@ -302,3 +302,11 @@ def test_a_journal_that_was_emptied_is_no_new_one_where_there_must_be_one(
     disk.files[segments(disk)[0]].data.clear()
     with pytest.raises(JournalError, match=r"is empty, but it was not.*--replace"):
         Journal.open(disk, must_exist=True)
+
+
+def test_a_journal_of_another_disk_is_refused(disk: CrashingDisk) -> None:
+    journal = Journal.open(disk, key=b"this disk's incarnation")
+    fill(journal, 1, 40)
+    journal.close()
+    with pytest.raises(JournalError, match=r"another disk's.*--replace"):
+        Journal.open(disk.after_kill(), key=b"another disk's incarnation")

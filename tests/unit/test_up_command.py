@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from quorate_client.cli import main
-from quorate_client.errors import LocalError, QuorateError
+from quorate_client.errors import LocalError, NotDone
 from quorate_client.profile import Node
 from quorate_client.provision import plan_cluster, provision
 from quorate_client.up import run_up
-from quorate_client.up.events import Died, Event, Ready, Started, Stopped, Stopping, Unfit
+from quorate_client.up.events import Died, Event, NodeRow, Ready, Started, Stopped, Stopping, Unfit
 from quorate_client.up.lock import only_one
 from quorate_client.up.printer import Printer, to_json
+from quorate_client.up.watch import wait_until_ready
+
+from .client_fakes import FakeCluster
 
 
 def sleeping(_: Node) -> Sequence[str]:
@@ -53,8 +56,16 @@ async def test_a_signal_ends_it_in_order(folder: Path, number: signal.Signals) -
 
 
 async def test_it_ends_by_itself_when_every_node_is_down(folder: Path) -> None:
-    with pytest.raises(QuorateError, match="every node is down"):
+    with pytest.raises(NotDone, match="every node is down"):
         await run_up(folder, lambda _: None, restart=False, command=dying)
+
+
+def test_a_node_to_replace_must_be_one_of_the_folders(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["up", str(folder), "--replace", "n1", "--replace", "n7"]) == 2
+    assert "has no node 'n7'; it has n1" in capsys.readouterr().err
+    assert not (folder / "logs").exists()
 
 
 def test_a_second_one_is_refused(folder: Path) -> None:
@@ -122,15 +133,53 @@ def test_events_are_json_lines_for_programs() -> None:
 def test_why_a_node_stays_down_is_told_to_people_and_to_programs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    event = Unfit("n1", "its disk is empty; see --replace")
+    event = Unfit("n1", "its port is taken.")
     assert json.loads(to_json(event)) == {
         "event": "unfit",
         "name": "n1",
-        "why": "its disk is empty; see --replace",
+        "why": "its port is taken.",
+        "to_do": "",
     }
     Printer(as_json=False)(event)
-    words = "n1 stays down: its disk is empty; see --replace"
-    assert capsys.readouterr().out.strip() == words
+    assert capsys.readouterr().out.strip() == "n1 stays down: its port is taken."
+
+
+def test_what_to_do_is_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    Printer(as_json=False)(Unfit("n1", "its disk is empty.", "run: this"))
+    assert capsys.readouterr().out.strip() == "n1 stays down: its disk is empty; run: this"
+
+
+def test_a_node_that_somebody_stopped_has_not_died() -> None:
+    assert Died("n3", "exit status 0", "", None).line == "n3 stopped (exit status 0)"
+    assert Died("n3", "exit status 0", "", 2.0).line == "n3 stopped (exit status 0); back in 2 s"
+
+
+async def test_a_node_that_is_down_is_told_so_when_the_cluster_is_ready() -> None:
+    with FakeCluster() as cluster:
+        cluster.state.ready = {"n1", "n2"}
+        events: list[Event] = []
+        ready = await wait_until_ready(cluster.profile, events.append, lambda name: name != "n3")
+    assert events == [ready]
+    assert [(row.ready, row.running) for row in ready.nodes] == [(True, True)] * 2 + [
+        (False, False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("running", "ready", "cells"),
+    [
+        (True, True, ["follower", "ready"]),
+        (True, False, ["follower", "not ready yet"]),
+        (False, False, ["-", "down"]),
+    ],
+)
+def test_the_table_tells_a_node_that_is_down_from_one_that_is_not_ready(
+    capsys: pytest.CaptureFixture[str], running: bool, ready: bool, cells: list[str]
+) -> None:
+    row = NodeRow("n1", "h:1", "h:2", role="follower", ready=ready, running=running)
+    Printer(as_json=False)(Ready("n2", 3, (row,)))
+    last = capsys.readouterr().out.splitlines()[-1].strip()
+    assert last.split(maxsplit=4) == ["n1", "h:1", "h:2", *" ".join(cells).split(maxsplit=1)]
 
 
 def test_names_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

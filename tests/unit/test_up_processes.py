@@ -85,6 +85,7 @@ def test_a_broken_run_json_means_that_nothing_runs(tmp_path: Path, text: str) ->
     [
         ("error: port 1 is taken", "port 1 is taken"),
         ("2025-01-31 20:00:00,123 CRITICAL quorate_replication.ending: wiped", "wiped"),
+        ("2025-01-31 20:00:00,123 CRITICAL a.b: this node stops: wiped", "wiped"),
         ("an error: and CRITICAL x: in the middle", "an error: and CRITICAL x: in the middle"),
         ("", "exit status 6"),
     ],
@@ -93,6 +94,15 @@ def test_the_reason_of_an_end_is_told_without_what_a_log_puts_before_it(
     last_line: str, reason: str
 ) -> None:
     assert Ending(6, last_line).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("returncode", "words"), [(1, "oh no"), (74, "oh no"), (0, ""), (-9, ""), (-15, "")]
+)
+def test_the_last_words_of_a_process_that_was_made_to_end_do_not_explain_its_end(
+    returncode: int, words: str
+) -> None:
+    assert Ending(returncode, "oh no").last_words == words
 
 
 async def test_only_a_process_of_this_folder_counts_as_left_over(tmp_path: Path) -> None:

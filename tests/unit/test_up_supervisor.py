@@ -166,6 +166,11 @@ async def test_a_bad_configuration_is_not_tried_again(tmp_path: Path) -> None:
     assert gone(events.pids())
 
 
+def unfit_by_its_disk(folder: Path, name: str) -> Unfit:
+    to_do = f"stop this and run: quorate up {folder} --replace {name}"
+    return Unfit(name, "wiped; see --replace", to_do)
+
+
 def three(folder: Path, events: Events, *unfit: str, needed: int | None = None) -> Supervisor:
     """A supervisor of three nodes, some of which can't run."""
 
@@ -182,7 +187,7 @@ async def test_a_node_that_is_unfit_stays_down_with_its_reason_and_the_others_go
 ) -> None:
     events = Events()
     async with three(tmp_path, events, "n2") as running:
-        assert await events.wait_for(unfit) == Unfit("n2", "wiped; see --replace")
+        assert await events.wait_for(unfit) == unfit_by_its_disk(tmp_path, "n2")
         assert [running.running(name) for name in ("n1", "n2", "n3")] == [True, False, True]
         assert run_pids(tmp_path)[1] is None
         os.kill(events.pids()[0], signal.SIGKILL)  # the others are still looked after
@@ -190,6 +195,42 @@ async def test_a_node_that_is_unfit_stays_down_with_its_reason_and_the_others_go
         assert isinstance(again, Started)
         assert again.name == "n1"
     assert [event.name for event in events if isinstance(event, Started)].count("n2") == 1
+
+
+async def test_a_node_that_is_unfit_for_another_reason_is_not_to_be_replaced(
+    tmp_path: Path,
+) -> None:
+    events = Events()
+    code = "import sys; sys.stderr.write('error: port 1 is taken\\n'); sys.exit(6)"
+
+    def command(node: Node) -> Sequence[str]:
+        return [sys.executable, "-c", code if node.name == "n1" else SLEEPS]
+
+    async with Supervisor(tmp_path, THREE, events, restart=True, command=command):
+        assert await events.wait_for(unfit) == Unfit("n1", "port 1 is taken", "")
+
+
+async def test_a_node_is_told_to_replace_its_disk_at_its_first_start_only(tmp_path: Path) -> None:
+    events = Events()
+    code = f"""
+import pathlib, sys, time
+with pathlib.Path({str(tmp_path)!r}, sys.argv[1]).open("a") as told: print(sys.argv[2:], file=told)
+time.sleep(600 if sys.argv[1] != "n1" else 0)
+sys.exit(3)
+"""
+
+    def command(node: Node) -> Sequence[str]:
+        return [sys.executable, "-c", code, node.name]
+
+    async with Supervisor(
+        tmp_path, THREE, events, restart=True, replace=["n1"], command=command, pauses=NoPause
+    ):
+        await events.wait_for(lambda event: isinstance(event, Died), times=3)
+        while not (tmp_path / "n2").exists():  # noqa: ASYNC110  a file has no event
+            await asyncio.sleep(0.01)
+    told = (tmp_path / "n1").read_text().splitlines()
+    assert told[:3] == ["['--replace']", "[]", "[]"]
+    assert (tmp_path / "n2").read_text().startswith("[]")
 
 
 async def test_all_is_over_when_no_majority_is_fit_to_run(tmp_path: Path) -> None:
@@ -225,7 +266,7 @@ if not mark.exists():
     async with Supervisor(
         tmp_path, THREE, events, restart=True, command=command, pauses=NoPause
     ) as running:
-        assert await events.wait_for(unfit) == Unfit("n1", "wiped; see --replace")
+        assert await events.wait_for(unfit) == unfit_by_its_disk(tmp_path, "n1")
         assert not running.running("n1")
     assert [event.how for event in events if isinstance(event, Died)] == ["SIGKILL"]
 

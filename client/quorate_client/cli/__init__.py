@@ -2,8 +2,9 @@
 
 Whatever goes wrong ends in one line, `error: what is wrong; what to do`, and an exit code:
 0 done or counted, 1 a check failed or an internal error, 2 usage, 3 rejected by the cluster, 4 not
-done (definite), 5 unknown (safe to repeat), 6 something local is wrong, 7 not authenticated or not
-permitted, 130 interrupted. QUORATE_DEBUG=1 shows the traceback instead.
+done (definite; `up`: every node has ended), 5 unknown (safe to repeat), 6 something local is wrong
+(`up`: too few nodes are fit to run), 7 not authenticated or not permitted, 130 interrupted.
+QUORATE_DEBUG=1 shows the traceback instead.
 """
 
 import contextlib

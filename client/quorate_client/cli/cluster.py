@@ -103,13 +103,30 @@ def up(
     restart: Annotated[
         bool, typer.Option("--restart", help="Start nodes that die again, after a pause.")
     ] = False,
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--replace",
+            metavar="NAME",
+            help="A node whose disk was lost: it gets everything from the others and votes once it "
+            "has caught up. Its data folder must be empty, and the old disk must not come back. "
+            "Repeatable, but do it with one at a time.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run every node of a folder until Ctrl-C.
 
+    Exits with 6 if too few nodes are fit to run, with 4 if every one has ended otherwise.
+
     Example: quorate up cluster --restart
     """
-    asyncio.run(run_up(directory, Printer(as_json=_wants_json(ctx, as_json)), restart=restart))
+    names, to_replace = [node.name for node in Profile.load(directory).nodes], replace or []
+    if unknown := [name for name in to_replace if name not in names]:
+        flaw = f"{directory} has no node {unknown[0]!r}; it has {', '.join(names)}"
+        raise typer.BadParameter(flaw, param_hint="--replace")
+    report = Printer(as_json=_wants_json(ctx, as_json))
+    asyncio.run(run_up(directory, report, restart=restart, replace=to_replace))
 
 
 def demo(  # noqa: PLR0913  one argument per option

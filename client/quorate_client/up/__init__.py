@@ -1,10 +1,10 @@
 """`quorate up`: the nodes of one folder, run and watched until someone says stop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from quorate_client.errors import QuorateError
+from quorate_client.errors import NotDone
 from quorate_client.profile import Profile
 from quorate_client.up.events import Event, Stopping
 from quorate_client.up.lock import only_one
@@ -20,18 +20,22 @@ async def run_up(
     report: Callable[[Event], None],
     *,
     restart: bool,
+    replace: Collection[str] = (),
     command: Command | None = None,
 ) -> None:
     """Run the cluster in `directory` until SIGINT, SIGTERM or SIGHUP, then end its nodes.
 
-    Raises LocalError if a node or the folder is not fit for it, QuorateError if every node is
-    down; the nodes have ended then, too. `command` is for tests: how a node is started.
+    `restart`: bring back those that die. `replace`: the nodes whose disk was lost, by name.
+    Raises LocalError if a node or the folder is not fit for it, NotDone if every node is down; the
+    nodes have ended then, too. `command` is for tests: how a node is started.
     """
     profile = Profile.load(directory)
     stop = asyncio.Event()
     reasons: list[str] = []
     with only_one(directory):
-        supervisor = Supervisor(directory, profile, report, restart=restart, command=command)
+        supervisor = Supervisor(
+            directory, profile, report, restart=restart, replace=replace, command=command
+        )
 
         def asked(name: str) -> None:
             if reasons:
@@ -41,10 +45,11 @@ async def run_up(
 
         with signals(asked):
             async with supervisor:
-                await first_of(stop.wait(), watch(profile, report), _all_down(supervisor))
+                watching = watch(profile, report, supervisor.running)
+                await first_of(stop.wait(), watching, _all_down(supervisor))
                 report(Stopping(reasons[0]))
 
 
 async def _all_down(supervisor: Supervisor) -> None:
     await supervisor.failed()
-    raise QuorateError("every node is down; the logs say why")
+    raise NotDone("every node is down; the logs say why")

@@ -6,6 +6,8 @@ Lines are plain text: whoever prints them escapes what a terminal would obey.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from quorate_client.processes import ASKED_TO
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -23,7 +25,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A node's process ended unasked; it is started again in `restart_in_s` seconds, or never."""
+    """A node's process ended, and not because we asked it to.
+
+    It is started again in `restart_in_s` seconds, or never.
+    """
 
     style: ClassVar[str] = "red"
     name: str
@@ -36,7 +41,8 @@ class Died:
         """For people."""
         back = "" if self.restart_in_s is None else f"; back in {self.restart_in_s:g} s"
         words = f"; its last line: {self.last_line}" if self.last_line else ""
-        return f"{self.name} died: {self.how}{back}{words}"
+        end = f"stopped ({self.how})" if self.how == ASKED_TO else f"died: {self.how}"
+        return f"{self.name} {end}{back}{words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +52,14 @@ class Unfit:
     style: ClassVar[str] = "red"
     name: str
     why: str
+    to_do: str = ""
+    """If there is a command for it."""
 
     @property
     def line(self) -> str:
         """For people."""
-        return f"{self.name} stays down: {self.why}"
+        to_do = f"; {self.to_do}" if self.to_do else ""
+        return f"{self.name} stays down: {self.why.rstrip('.') if to_do else self.why}{to_do}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,7 @@ class NodeRow:
     officer_endpoint: str | None
     role: str
     ready: bool
+    running: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from quorate_client.cli.output import printable
 from quorate_client.up.console import PatientConsole
-from quorate_client.up.events import Event, Ready
+from quorate_client.up.events import Event, NodeRow, Ready
 
 
 class Printer:
@@ -43,8 +43,14 @@ def _table(event: Ready) -> Table:
             node.name,
             node.endpoint,
             node.officer_endpoint or "as voters",
-            node.role,
-            "ready" if node.ready else "not ready yet",
+            node.role if node.running else "-",
+            _state(node),
         )
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
+
+
+def _state(node: NodeRow) -> str:
+    if not node.running:
+        return "down"
+    return "ready" if node.ready else "not ready yet"

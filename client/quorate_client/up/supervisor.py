@@ -7,11 +7,14 @@ Rule 3. A node that ends with status 6 (bad configuration, port in use, another 
         fewer than `needed` others are left (the default: a majority), all is over.
 Rule 4. A node that is held stays down until it is released, restarts or not.
 Rule 5. One that dies again and again is started again after longer and longer pauses.
+Rule 6. A node whose disk was lost is told so (`--replace`) at its first start only: whoever asked
+        for that looked at its folder once, and not at what becomes of it later.
 """
 
 import asyncio
+import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -32,15 +35,16 @@ from quorate_client.up.backoff import Backoff
 from quorate_client.up.events import Died, Event, Started, Stopped, Unfit
 
 LOGS = "logs"
+REPLACE = "--replace"  # a node's flag, ours, and what a node that needs it speaks of
 Command = Callable[[Node], Sequence[str]]
 
 
 class Supervisor:
     """The nodes of the cluster in `directory`, for `async with`; events go to `report`.
 
-    `restart`: bring back those that die. `needed`: see rule 3. `command` tells how a node is
-    started (tests put a stand-in there), `pauses` how long one stays down, `grace_s` how many
-    seconds one has to end.
+    `restart`: bring back those that die. `replace`: the nodes of rule 6. `needed`: see rule 3.
+    `command` tells how a node is started (tests put a stand-in there), `pauses` how long one stays
+    down, `grace_s` how many seconds one has to end.
     """
 
     def __init__(  # noqa: PLR0913  the last three are for tests
@@ -50,16 +54,19 @@ class Supervisor:
         report: Callable[[Event], None],
         *,
         restart: bool,
+        replace: Collection[str] = (),
         needed: int | None = None,
         command: Command | None = None,
         pauses: Callable[[], Backoff] = Backoff,
         grace_s: float = GRACE_S,
     ) -> None:
+        self._given_directory = directory
         self._directory = directory.absolute()
         self._profile = profile
         self._report = report
         self._restart = restart
         self._needed = len(profile.nodes) // 2 + 1 if needed is None else needed
+        self._to_replace = set(replace)
         self._unfit: set[str] = set()
         self._command = command or self._node_command
         self._pauses = pauses
@@ -120,7 +127,9 @@ class Supervisor:
 
     async def _start(self, node: Node) -> None:
         log = self._directory / LOGS / f"{node.name}.log"
-        process = await start_process(self._command(node), log)
+        flags = [REPLACE] if node.name in self._to_replace else []
+        process = await start_process([*self._command(node), *flags], log)
+        self._to_replace.discard(node.name)
         self._processes[node.name] = process
         self._write_run_file()
         self._report(Started(node.name, process.pid))
@@ -144,14 +153,18 @@ class Supervisor:
         self._unfit.add(node.name)
         if len(self._profile.nodes) - len(self._unfit) < self._needed:
             raise LocalError(f"{node.name} did not start: {why}")
-        self._report(Unfit(node.name, why))
+        self._report(Unfit(node.name, why, self._to_do(node) if REPLACE in why else ""))
+
+    def _to_do(self, node: Node) -> str:
+        command = ["quorate", "up", str(self._given_directory), REPLACE, node.name]
+        return f"stop this and run: {shlex.join(command)}"
 
     async def _come_back(self, node: Node, ending: Ending, pause_s: float) -> bool:
         """Report a death and wait as long as the node should be down; False: for good."""
         released = self._released[node.name]
         held = not released.is_set()
         back_s = pause_s if self._restart and not held else None
-        self._report(Died(node.name, ending.how, ending.last_line, back_s))
+        self._report(Died(node.name, ending.how, ending.last_words, back_s))
         if held:
             await released.wait()
         elif back_s is None:

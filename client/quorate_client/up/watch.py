@@ -32,8 +32,19 @@ def leader_of(status: GetClusterStatusResponse) -> NodeStatus | None:
     return max(leaders, key=lambda node: node.term, default=None)
 
 
-async def wait_until_ready(profile: Profile, report: Callable[[Event], None]) -> Ready:
-    """Wait, without end, until a leader serves, and a little for the other nodes; report it."""
+def _always(_: str) -> bool:
+    return True
+
+
+async def wait_until_ready(
+    profile: Profile,
+    report: Callable[[Event], None],
+    running: Callable[[str], bool] = _always,
+) -> Ready:
+    """Wait, without end, until a leader serves, and a little for the other nodes; report it.
+
+    `running` tells by its name whether a node's process runs: one that does not isn't waited for.
+    """
     began = time.monotonic()
     said = 0
     led_since: float | None = None
@@ -44,9 +55,9 @@ async def wait_until_ready(profile: Profile, report: Callable[[Event], None]) ->
             leader = None if status is None else leader_of(status)
             if status is not None and leader is not None:
                 led_since = now if led_since is None else led_since
-                complete = all(node.ready for node in status.nodes)
+                complete = all(node.ready or not running(node.name) for node in status.nodes)
                 if complete or now - led_since > ALL_READY_WITHIN_S:
-                    ready = Ready(leader.name, leader.term, _rows(profile, status))
+                    ready = Ready(leader.name, leader.term, _rows(profile, status, running))
                     report(ready)
                     return ready
             elif now - began > (said + 1) * PATIENCE_S:
@@ -55,9 +66,11 @@ async def wait_until_ready(profile: Profile, report: Callable[[Event], None]) ->
             await asyncio.sleep(POLL_S)
 
 
-async def watch(profile: Profile, report: Callable[[Event], None]) -> None:
+async def watch(
+    profile: Profile, report: Callable[[Event], None], running: Callable[[str], bool]
+) -> None:
     """Report `Ready` once, then every change of the leader, until cancelled."""
-    ready = await wait_until_ready(profile, report)
+    ready = await wait_until_ready(profile, report, running)
     known = (ready.leader, ready.term)
     async with AsyncClient(profile, timeout_s=_ANSWER_WITHIN_S) as client:
         while True:
@@ -76,7 +89,9 @@ async def _status(client: AsyncClient) -> GetClusterStatusResponse | None:
         return None
 
 
-def _rows(profile: Profile, status: GetClusterStatusResponse) -> tuple[NodeRow, ...]:
+def _rows(
+    profile: Profile, status: GetClusterStatusResponse, running: Callable[[str], bool]
+) -> tuple[NodeRow, ...]:
     by_name = {node.name: node for node in status.nodes}
     return tuple(
         NodeRow(
@@ -87,6 +102,7 @@ def _rows(profile: Profile, status: GetClusterStatusResponse) -> tuple[NodeRow, 
             if node.name in by_name
             else "unknown",
             ready=node.name in by_name and by_name[node.name].ready,
+            running=running(node.name),
         )
         for node in profile.nodes
     )

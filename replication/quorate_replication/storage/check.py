@@ -109,8 +109,7 @@ def render(report: FolderReport) -> str:
             f"  journal   entries {journal.first_index} to {journal.last_index}",
             f"            committed at least up to {journal.commit_index}",
             f"            term {journal.term}, vote {journal.voted_for or '-'}",
-            f"            {_count(journal.records, 'record')} in"
-            f" {_count(journal.segments, 'segment')}, all intact",
+            f"            {_sizes(journal)}, all intact",
         ]
         if journal.torn_bytes:
             lines.append(
@@ -122,8 +121,9 @@ def render(report: FolderReport) -> str:
     return "\n".join(lines)
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _sizes(journal: JournalReport) -> str:
+    records = f"{journal.records} record{'' if journal.records == 1 else 's'}"
+    return f"{records} in {journal.segments} segment{'' if journal.segments == 1 else 's'}"
 
 
 def as_dict(report: FolderReport) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Rule 1: only the newest segment may end in a torn tail. The older ones were synced before it was
 made, so any damage in them is corruption, and so is a gap between two segments.
 Rule 2: a newest segment without its header and its first record was being made at the crash, and
-holds nothing; unless it is all there is, and not the journal's first: then the log was in it.
+holds nothing; unless it is longer than those, or all there is and not the journal's first: then
+the log was in it.
 Rule 3: corruption is refused. To go on without an acknowledged entry could lose or double ballots.
 """
 
@@ -23,6 +24,9 @@ from quorate_replication.storage.segments import (
     scan,
     segment_name,
 )
+
+MAX_BEGUN_BYTES = 512
+"""A segment's header and first record are shorter: one that is longer was not just being made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,8 @@ def recover(disk: Disk, seed: int = 0) -> Recovered:
         if segment.verdict is Verdict.DAMAGE or (segment.verdict is Verdict.TORN and not newest):
             raise damaged(disk, name, segment.end, "what had been synced there can't be read")
         if not segment.bodies:
-            if not position and first != 1:
-                raise damaged(disk, name, 0, "its first record can't be read")
+            if (not position and first != 1) or segment.size > MAX_BEGUN_BYTES:
+                raise damaged(disk, name, 0, "it is another disk's, or its first record is damaged")
             found.incomplete = name
         else:
             if segment.verdict is Verdict.TORN:
