@@ -205,5 +205,5 @@ def test_a_journal_whose_only_segment_lost_its_beginning_is_corruption() -> None
     for name in disk.names()[:-1]:
         disk.remove(name)
     for left in (b"", encode_header(int(last[8:]))):
-        with pytest.raises(JournalError, match="first record can't be read"):
+        with pytest.raises(JournalError, match="first record is damaged"):
             Journal.open(with_content(disk, left, last))
