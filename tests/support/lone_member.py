@@ -259,3 +259,16 @@ def registration(name: str) -> pb.Command:
             request_id=name.encode(), name=name, group="staff", public_key=bytes(32)
         )
     )
+
+
+def applied(member: Lone, count: int) -> None:
+    """Let a leader send so many registrations, all committed."""
+    last = member.log[-1]
+    entries = [
+        Entry(b"\0" + batch(registration(f"{index}")), index, 1)
+        for index in range(last.index + 1, last.index + 1 + count)
+    ]
+    for each in entries:
+        message = AppendEntries(1, each.index, each.index - 1, member.log[-1].term, (each,))
+        member.member.received("n2", message)
+    member.step()
