@@ -10,9 +10,10 @@ from simulation.checker import Applied, Final
 from simulation.dice import split
 from simulation.life import Ending, Life
 from simulation.loop import VirtualLoop
-from simulation.network import Wires
-from simulation.node import SimNode, World
+from simulation.node import SimNode
+from simulation.process import World
 from simulation.trace import Trace
+from simulation.wires import Wires
 
 
 class Cluster:

@@ -1,11 +1,14 @@
 """What a look at the state shows, as facts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from quorate_replication.state.elections import Elections
 from simulation.history import Fact
 
 ROLL = "the roll"
+
+Seen = tuple[frozenset[Fact], tuple[int, ...] | None]
+"""The facts of a scope; and the counts, if it is an election that is closed."""
 
 
 def ballot(election: str, voter: str, request_id: bytes) -> Fact:
@@ -55,3 +58,17 @@ def of_all(state: Elections) -> frozenset[Fact]:
     for name in state.elections:
         facts |= of_election(state, name)
     return frozenset(facts)
+
+
+def look(state: Elections, scopes: Sequence[str]) -> dict[str, Seen]:
+    """Return what the state shows of each scope."""
+    return {scope: _look_at(state, scope) for scope in scopes}
+
+
+def _look_at(state: Elections, scope: str) -> Seen:
+    if scope == ROLL:
+        return of_roll(state), None
+    election = state.elections.get(scope)
+    closed = election is not None and state.is_closed(election)
+    counts = tuple(election.tally) if election is not None and closed else None
+    return of_election(state, scope), counts

@@ -20,6 +20,9 @@ from simulation.life import LIFE, Crash, Ending, Life
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
+EPOCH_US = 1_800_000_000_000_000
+"""Wall clocks begin here, where virtual time is 0."""
+
 
 class _Due(NamedTuple):
     """A callback whose time has come, or will come."""

@@ -16,7 +16,8 @@ from quorate_replication.storage.journal import Journal
 from quorate_replication.storage.segments import Scan, Verdict, scan
 from quorate_replication.storage.snapshot_format import SnapshotHeader
 from quorate_replication.wire.messages import AppendReply, Message
-from simulation.disk import SimAppendFile, SimDisk
+from simulation.disk import SimDisk
+from simulation.disk_files import SimAppendFile
 from simulation.mutation import always, mutation
 
 

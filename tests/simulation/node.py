@@ -1,170 +1,22 @@
-"""One simulated node: a disk that outlives processes, and the process that runs, if one does.
+"""One simulated machine: a disk that outlives processes, and the process that runs, if one does.
 
-It puts together what `raft.thread.RaftEngine` puts together in production, with simulated parts:
-a `Replica` on a `Driver` on the disk, the wires, the background and the clock of this node.
+A process is booted, crashes or stops, and is buried: then the disk suffers what a power cut does,
+the peers lose their connections, and whoever wants to know is told. Its parts are `process`'s
+affair.
 """
 
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import NoReturn
 
 from quorate_replication import EngineStatus, Replica
-from quorate_replication.engine import Settled
 from quorate_replication.errors import EngineStartError
-from quorate_replication.options import PeerTls, RaftOptions
-from quorate_replication.raft.driver import Driver
-from quorate_replication.state.elections import Elections
-from quorate_replication.state.outcome import Outcome
-from quorate_replication.wire.greeting import Greeter
-from simulation.background import SimBackground
-from simulation.checker import Applied
 from simulation.dice import split
-from simulation.disk import Platter, SimDisk
 from simulation.life import Crash, Ending, Life
-from simulation.loop import VirtualLoop, put_away
-from simulation.network import SimNetwork, Wires
-from simulation.trace import Trace
-from simulation.workload import EPOCH_US
-
-NO_TLS = PeerTls(Path("unused"), Path("unused"), Path("unused"))
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What all nodes share."""
-
-    loop: VirtualLoop
-    wires: Wires
-    trace: Trace
-    applied: Applied
-    names: tuple[str, ...]
-    snapshot_entries: int
-    segment_bytes: int
-
-
-class WatchedDriver(Driver):
-    """The real driver; the checker hears what it applies, and where it leads."""
-
-    def watch(self, name: str, applied: Applied, trace: Trace) -> None:
-        """Say to whom it belongs, and who wants to know."""
-        self._owner, self._applied, self._trace = name, applied, trace
-
-    def _open(self) -> None:
-        super()._open()
-        machine, raft = self._machine, self._member.raft
-        really_apply = machine.apply
-
-        def apply(entry: bytes) -> list[Outcome]:
-            index = raft.applied_index + 1
-            term = raft.log[index - raft.log[0].index].term
-            self._applied.apply(self._owner, index, term, entry)
-            return really_apply(entry)
-
-        machine.apply = apply  # type: ignore[method-assign]  # to look on, not to change it
-
-    @property
-    def state(self) -> Elections:
-        """The state as it is."""
-        return self._machine.state
-
-    def _publish(self) -> None:
-        super()._publish()
-        if self._member.raft.leads:
-            self._applied.leads(self._owner, self._member.raft.term)
-
-
-class _Engine:
-    """What `RaftEngine` is in production: calls go over to the raft loop, which is this one."""
-
-    def __init__(self, loop: VirtualLoop, driver: Driver) -> None:
-        self._loop, self._driver = loop, driver
-
-    @property
-    def status(self) -> EngineStatus:
-        return self._driver.status
-
-    async def start(self) -> None:
-        await self._driver.start()
-
-    def submit(self, entry: bytes, done: Callable[[Settled], None]) -> None:
-        self._loop.call_soon(self._driver.submit, entry, done)
-
-    def read_index(self, ready: Callable[[bool], None]) -> None:
-        self._loop.call_soon(self._driver.read_index, ready)
-
-    def inspect(self, job: Callable[[Elections], None]) -> None:
-        self._loop.call_soon(self._driver.inspect, job)
-
-    async def stop(self) -> None:
-        await self._driver.stop()
-
-
-class Process:
-    """A life, and the parts that it is made of."""
-
-    def __init__(self, node: "SimNode", *, replace: bool) -> None:
-        world = node.world
-        self.life = Life(node.name, lambda: world.loop.now, node.rate)
-        self.replica: Replica | None = None
-        """Once it has started."""
-        self.gone: list[Callable[[], None]] = []
-        dice = split(node.dice)
-        self.disk = SimDisk(node.platter, self.life, dice)
-        self.disk.faults.sync_s = node.sync_s
-        self.background = SimBackground(
-            world.loop,
-            self.life,
-            dice,
-            finished=self._finished,
-            failed=node.failed,
-        )
-        peers = {name: f"{name}:1" for name in world.names}
-        others = [name for name in world.names if name != node.name]
-        options = RaftOptions(
-            cluster_id="simulated",
-            name=node.name,
-            peers=peers,
-            bind=peers[node.name],
-            data=Path("/") / node.name,
-            tls=NO_TLS,
-            replace=replace,
-            snapshot_entries=world.snapshot_entries,
-        )
-
-        self.network: SimNetwork | None = None
-
-        def network(greeter: Greeter) -> SimNetwork:
-            self.network = SimNetwork(world.wires, self.life, others, greeter)
-            return self.network
-
-        self._make_driver = partial(
-            WatchedDriver,
-            options,
-            disk=self.disk,
-            network=network,
-            background=self.background,
-            dice=dice,
-            on_failure=node.failed,
-            segment_bytes=world.segment_bytes,
-        )
-        self.driver: WatchedDriver
-
-    def _finished(self, call: Callable[[], object]) -> None:
-        self.driver.guard_job(call)
-
-    def build(self, node: "SimNode") -> Replica:
-        """Put the parts together, inside the process."""
-
-        def engine(on_applied: Callable[[], None]) -> _Engine:
-            self.driver = self._make_driver(on_applied=on_applied)
-            self.driver.watch(node.name, node.world.applied, node.world.trace)
-            return _Engine(node.world.loop, self.driver)
-
-        return Replica(engine, node.name, node.clock_us)
+from simulation.loop import EPOCH_US, put_away
+from simulation.platter import Platter
+from simulation.process import Process, World
 
 
 class SimNode:

@@ -5,8 +5,9 @@ import errno
 import pytest
 
 from simulation.dice import dice_of
-from simulation.disk import SECTOR, Platter, SimDisk
+from simulation.disk import SimDisk
 from simulation.life import Crash, Ending, Life
+from simulation.platter import SECTOR, Platter
 
 TRIES = 60
 """Of each power cut: chance decides what is left."""
