@@ -94,7 +94,7 @@ def vote_counts_twice() -> Generator[None]:
         yield
 
 
-@mutation("pre-vote and stickiness (seen by the terms, not by violations)")
+@mutation("pre-vote and stickiness")
 def no_pre_vote() -> Generator[None]:
     def gate(self: Any) -> None:
         raft = self._raft

@@ -6,7 +6,7 @@ import gc
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from unittest.mock import patch
@@ -74,6 +74,7 @@ def _run(seed: int, size: int, began: float, *, keep_trace: bool) -> Verdict:
         violations.append(str(flaw))
     violations += cluster.incidents
     violations += check(history, cluster.applied, cluster.finals())
+    violations += _burnt_terms(cluster.applied.leaders)
     cluster.close()
     cluster.loop.close()
     violations += cluster.loop.complaints
@@ -87,6 +88,14 @@ def _run(seed: int, size: int, began: float, *, keep_trace: bool) -> Verdict:
         counts=_counts(cluster, history),
         trace=cluster.trace.lines() if keep_trace or violations else [],
     )
+
+
+def _burnt_terms(leaders: Collection[int]) -> list[str]:
+    """Hardly a term is begun that gets no leader: with pre-vote nobody stands without a chance."""
+    last = max(leaders, default=0)
+    if last <= 2 * len(leaders) + 6:
+        return []
+    return [f"{last} terms were begun for {len(leaders)} leaders: members stood without a chance"]
 
 
 async def _live(cluster: Cluster, workload: Workload, nemesis: Nemesis) -> None:
