@@ -110,9 +110,9 @@ async def stall_while(engine: RaftEngine, waiting: asyncio.Future[Any]) -> Stall
     return Stall(gaps[-1], gaps[int(len(gaps) * 0.99)], statistics.median(gaps))
 
 
-async def snapshot_written(store: SnapshotStore) -> None:
-    """Wait for a snapshot."""
-    while store.header() is None:  # noqa: ASYNC110 - only the file tells
+async def snapshot_written(store: SnapshotStore, before: int) -> None:
+    """Wait for a snapshot that is newer than the one at an index."""
+    while (header := store.header()) is None or header.index <= before:  # noqa: ASYNC110 - only the file tells
         await asyncio.sleep(0.02)
 
 
@@ -126,10 +126,12 @@ async def run(voters: int, folder: Path) -> tuple[Stall, Stall]:
         await commit(engine, batch(VOTERS_AN_ENTRY))
     calm_collector()  # as a node does at the end of its start
     quiet = await stall_while(engine, asyncio.ensure_future(asyncio.sleep(QUIET_S)))
-    while engine.status.applied_index < due_at - 100:
-        await commit(engine, batch(1))
     store = SnapshotStore(OsDisk(options.data))
-    busy = await stall_while(engine, asyncio.ensure_future(snapshot_written(store)))
+    header = store.header()  # filling it made a large log, which was cut behind a snapshot
+    before = 0 if header is None else header.index
+    while engine.status.applied_index < before + due_at - 100:
+        await commit(engine, batch(1))
+    busy = await stall_while(engine, asyncio.ensure_future(snapshot_written(store, before)))
     await engine.stop()
     return quiet, busy
 
