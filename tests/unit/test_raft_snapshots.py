@@ -16,6 +16,7 @@ from quorate_replication.storage.snapshots import SnapshotDamaged, SnapshotStore
 from quorate_replication.wire.messages import (
     AppendEntries,
     AppendReply,
+    Entry,
     SnapshotChunk,
     SnapshotReply,
 )
@@ -202,6 +203,20 @@ def test_a_snapshot_is_written_when_it_is_due_and_the_log_cut_once_it_is_durable
     assert header is not None
     assert header.index == 62
     assert 1 < member.log[0].index <= 62
+
+
+def test_a_snapshot_that_a_former_leader_never_finished_sending_holds_up_none_of_ours(
+    lone: MakeLone, make_snapshot: MakeSnapshot
+) -> None:
+    member = lone(0, 1, term=1, snapshot_entries=50)
+    member.receive("n3", chunks(make_snapshot(500, 1)[0], 500, 1, term=1)[0])
+    member.receive("n2", AppendEntries(2, 2, 2, 1))  # it leads now; n3 stays connected
+    for index in range(3, 63):
+        entries = (Entry(b"\0" + batch(registration(f"{index}")), index, 2),)
+        previous = member.log[-1]
+        member.receive("n2", AppendEntries(2, index, previous.index, previous.term, entries))
+    member.later.finish()
+    assert member.store.header() is not None
 
 
 def test_a_snapshot_holds_the_state_of_its_index_whatever_is_applied_meanwhile(

@@ -78,6 +78,7 @@ class Snapshots:
 
     def turn(self) -> None:
         """At each step: begin a snapshot if one is due."""
+        self._drop_abandoned()
         if self._busy or self._receiver is not None or not self._is_due():
             return  # one that comes takes ours' place: ours must not be renamed over it
         raft = self._raft
@@ -90,7 +91,7 @@ class Snapshots:
         raft = self._raft
         since = raft.applied_index - self._index
         if since >= self._entries or self._renew:
-            return since > 0 or self._renew
+            return True
         full = raft.journal.content_bytes > MAX_LOG_BYTES
         # Only if much of the log could then go: else one snapshot would follow another.
         return full and 2 * (self._cut_end(raft.applied_index) - raft.log[0].index) > len(raft.log)
@@ -166,6 +167,13 @@ class Snapshots:
         receiver = self._store.receiver(message.index, message.last_term, message.size)
         self._receiver = (peer, receiver)
         return receiver
+
+    def _drop_abandoned(self) -> None:
+        """Expect no more of a snapshot whose sender leads no longer, or that we have passed."""
+        if self._receiver is not None:
+            peer, receiver = self._receiver
+            if peer != self._raft.leader or receiver.index <= self._raft.applied_index:
+                self._drop_receiver()
 
     def _drop_receiver(self) -> None:
         if self._receiver is not None:
