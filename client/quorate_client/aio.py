@@ -18,7 +18,13 @@ from quorate_client.fields import new_request_id, timestamp, told
 from quorate_client.profile import Profile
 from quorate_client.routes import Routes
 from quorate_client.tokens import Credential, Tokens, VoterKey
-from quorate_proto.v1.ballot_pb2 import CastBallotOutcome, CastBallotRequest
+from quorate_proto.v1.ballot_pb2 import (
+    CastBallotOutcome,
+    CastBallotRequest,
+    CastBallotResponse,
+    CheckBallotRequest,
+    CheckBallotResponse,
+)
 from quorate_proto.v1.ballot_pb2_grpc import BallotServiceStub
 from quorate_proto.v1.cluster_pb2 import GetClusterStatusRequest, GetClusterStatusResponse
 from quorate_proto.v1.cluster_pb2_grpc import ClusterServiceStub
@@ -94,15 +100,16 @@ class AsyncClient:
         by: Credential,
         request_id: bytes | None = None,
         repeated: bool = True,
-    ) -> CastBallotOutcome.ValueType:
-        """Cast a ballot. After Unknown, repeat it under the same id: it is counted at most once.
+    ) -> CastBallotResponse:
+        """Cast a ballot; return the outcome and, if it is COUNTED, a receipt.
 
-        `repeated=False`: the given request id was never sent before.
+        After Unknown, repeat it under the same id: it is counted at most once. `repeated=False`:
+        the given request id was never sent before.
         """
         call = self._call(request_id, repeated=repeated)
         request_id = call.request_id
 
-        async def send(token: bytes) -> CastBallotOutcome.ValueType:
+        async def send(token: bytes) -> CastBallotResponse:
             answer = await call.run(
                 self._routes.clients(),
                 lambda channel: BallotServiceStub(channel).CastBallot,
@@ -111,10 +118,28 @@ class AsyncClient:
                 ),
                 changes=True,
             )
-            return told(answer.outcome, request_id)
+            told(answer.outcome, request_id)
+            return answer
 
-        refused = CastBallotOutcome.CAST_BALLOT_OUTCOME_INVALID_TOKEN
+        def refused(answer: CastBallotResponse) -> bool:
+            return answer.outcome == CastBallotOutcome.CAST_BALLOT_OUTCOME_INVALID_TOKEN
+
         return await self._tokens.send_as(by, call, self._routes.clients(), send, refused)
+
+    async def check_ballot(
+        self, election: str, *, voter: str, ballot_id: bytes
+    ) -> CheckBallotResponse:
+        """Ask whether a ballot was counted; `ballot_id` is the request id of its casting.
+
+        NOT_COUNTED is final, since the election is closed. NOT_COUNTED_YET is not: a request may
+        still be under way; cast it again under its id, or ask again after the end.
+        """
+        return await self._call().run(
+            self._routes.clients(),
+            lambda channel: BallotServiceStub(channel).CheckBallot,
+            CheckBallotRequest(election_name=election, voter_name=voter, ballot_id=ballot_id),
+            changes=False,
+        )
 
     async def create_election(  # noqa: PLR0913 - an election has that many properties
         self,
@@ -146,7 +171,9 @@ class AsyncClient:
             )
             return told(answer.outcome, request_id)
 
-        refused = CreateElectionOutcome.CREATE_ELECTION_OUTCOME_INVALID_TOKEN
+        def refused(outcome: CreateElectionOutcome.ValueType) -> bool:
+            return outcome == CreateElectionOutcome.CREATE_ELECTION_OUTCOME_INVALID_TOKEN
+
         return await self._tokens.send_as(by, call, self._routes.clients(), send, refused)
 
     async def extend_election(
@@ -167,7 +194,9 @@ class AsyncClient:
             )
             return told(answer.outcome, request_id)
 
-        refused = ExtendElectionOutcome.EXTEND_ELECTION_OUTCOME_INVALID_TOKEN
+        def refused(outcome: ExtendElectionOutcome.ValueType) -> bool:
+            return outcome == ExtendElectionOutcome.EXTEND_ELECTION_OUTCOME_INVALID_TOKEN
+
         return await self._tokens.send_as(by, call, self._routes.clients(), send, refused)
 
     async def get_election(self, name: str) -> Election:
@@ -269,13 +298,14 @@ class AsyncClient:
 
         A digest is missing where making it takes longer than the call may.
         """
-        # Hashing a large state takes seconds: `Failover` leaves time to ask others all the same.
+        # Hashing a large state takes seconds; `Failover` leaves time to ask others all the same.
         attempt_timeout_s = self._timeout_s if include_digest else self._attempt_timeout_s
         return await self._call(attempt_timeout_s=attempt_timeout_s).run(
             self._routes.clients(),
             lambda channel: ClusterServiceStub(channel).GetClusterStatus,
             GetClusterStatusRequest(include_digest=include_digest),
             changes=False,
+            patience_s=attempt_timeout_s if include_digest else None,
         )
 
     def _call(

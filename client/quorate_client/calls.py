@@ -1,14 +1,16 @@
 """One logical call: attempts at several endpoints, until there is an answer or no time.
 
+Several may be under way at once, when the first ones stay silent; the first answer is the call's.
+
 This is the driver of `failover.py`: it has the clock, the dice and the wire.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import grpc
 from grpc import aio
@@ -53,10 +55,57 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class _Failure:
+class Failure:
+    """An attempt without an answer; see `Failover.failed`."""
+
     definite: bool
     why: str
     reached: bool = False  # the node itself said why
+
+
+class _Attempts(Generic[A]):
+    """The attempts of one call that are under way; at most one at each endpoint.
+
+    `measured`: what an answer takes tells how busy the cluster is. A question may wait instead.
+    """
+
+    def __init__(self, memory: Memory, failover: Failover, *, measured: bool) -> None:
+        self._memory = memory
+        self._failover = failover
+        self._measured = measured
+        self._under_way: dict[asyncio.Task[A | Failure], tuple[str, float]] = {}
+
+    def start(self, endpoint: str, work: Coroutine[None, None, A | Failure]) -> None:
+        self._under_way[asyncio.create_task(work)] = (endpoint, time.monotonic())
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until one of them ends, for so many seconds at most."""
+        if self._under_way:
+            await asyncio.wait(
+                self._under_way, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+        else:
+            await asyncio.sleep(seconds)
+
+    def ended(self) -> Iterator[A]:
+        """Yield the answers that there are, and report the failures. Raises refusals."""
+        for task in [task for task in self._under_way if task.done()]:
+            endpoint, began = self._under_way.pop(task)
+            self._failover.ended(endpoint)
+            outcome, now = task.result(), time.monotonic()
+            if isinstance(outcome, Failure):
+                why = f"{endpoint}: {outcome.why}"
+                definite, reached = outcome.definite, outcome.reached
+                self._failover.failed(endpoint, now, definite=definite, why=why, reached=reached)
+            else:
+                self._memory.answered(endpoint, now - began if self._measured else None)
+                yield outcome
+
+    async def cancel(self) -> None:
+        """End those that nobody waits for any more."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
 
 class Call:
@@ -80,7 +129,15 @@ class Call:
         self.request_id = request_id
         self._indefinite = repeated
 
-    async def run(self, route: Route, method: Method[Q, A], request: Q, *, changes: bool) -> A:
+    async def run(
+        self,
+        route: Route,
+        method: Method[Q, A],
+        request: Q,
+        *,
+        changes: bool,
+        patience_s: float | None = None,
+    ) -> A:
         """Send `request` until there is an answer.
 
         Raises what the cluster refused it with (InvalidRequest, Unauthenticated, PermissionDenied,
@@ -92,34 +149,32 @@ class Call:
             now=now,
             attempt_timeout_s=self._attempt_timeout_s,
             overall_timeout_s=self._deadline - now,
+            patience_s=patience_s,
+            changes=changes,
             indefinite=self._indefinite,
         )
-        while True:
-            step = failover.next_step(time.monotonic(), _dice())
-            match step:
-                case Wait():
-                    await asyncio.sleep(step.seconds)
-                case GiveUp():
-                    raise self._failed(
-                        NotDone(f"{step.why}; try again, or look at the nodes' logs")
-                    )
-                case Try():
-                    answer = await self._attempt(route, step, method, request)
-                    if not isinstance(answer, _Failure):
-                        route.memory.answered(step.endpoint)
-                        return answer
-                    failover.failed(
-                        step.endpoint,
-                        time.monotonic(),
-                        definite=answer.definite or not changes,
-                        why=f"{step.endpoint}: {answer.why}",
-                        reached=answer.reached,
-                    )
-                    self._indefinite = failover.indefinite
+        attempts = _Attempts[A](route.memory, failover, measured=changes)
+        try:
+            while True:
+                match failover.next_step(time.monotonic(), _dice()):
+                    case Try() as step:
+                        work = self._attempt(route, step, method, request)
+                        attempts.start(step.endpoint, work)
+                    case Wait(seconds):
+                        await attempts.wait(seconds)
+                    case GiveUp(why=why):
+                        raise NotDone(f"{why}; try again, or look at the nodes' logs")
+                for answer in attempts.ended():
+                    return answer
+        except QuorateError as error:
+            raise self._failed(error, indefinite=failover.indefinite) from error.__cause__
+        finally:
+            self._indefinite = failover.indefinite
+            await attempts.cancel()
 
     async def _attempt(
         self, route: Route, step: Try, method: Method[Q, A], request: Q
-    ) -> A | _Failure:
+    ) -> A | Failure:
         end = time.monotonic() + step.timeout_s
         try:
             connect_s = min(CONNECT_TIMEOUT_S, step.timeout_s / 2)
@@ -131,24 +186,24 @@ class Call:
                         route.channels.retire(step.endpoint, lease)  # frozen, or cut off
                     return self._interpret(route, error)
         except NotConnected as error:
-            return _Failure(definite=True, why=str(error))
+            return Failure(definite=True, why=str(error))
 
-    def _interpret(self, route: Route, error: aio.AioRpcError) -> _Failure:
+    def _interpret(self, route: Route, error: aio.AioRpcError) -> Failure:
         """Tell failures of the cluster, which another try may mend, from refusals (raised)."""
         trailing = {key: str(value) for key, value in error.trailing_metadata() or ()}
         if leader := route.endpoint_of.get(trailing.get(LEADER_KEY, "")):
             route.memory.hint(leader)
         code, details = error.code(), _one_line(error.details() or error.code().name)
         if refusal := _REFUSALS.get(code):
-            raise self._failed(refusal(details)) from error
+            raise refusal(details) from error
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in details:
-            raise self._failed(InvalidRequest(details)) from error  # it will not shrink
+            raise InvalidRequest(details) from error  # it will not shrink
         definite = trailing.get(OUTCOME_KEY) == "definite" or code in _DEFINITE
         # Without the node's own sign it is gRPC that speaks: frozen, or cut off.
-        return _Failure(definite, details, reached=OUTCOME_KEY in trailing)
+        return Failure(definite, details, reached=OUTCOME_KEY in trailing)
 
-    def _failed(self, error: QuorateError) -> QuorateError:
-        if not self._indefinite:
+    def _failed(self, error: QuorateError, *, indefinite: bool) -> QuorateError:
+        if not indefinite:
             return error
         return Unknown(
             f"it may have been done or not ({error}); repeat it under the same request id",

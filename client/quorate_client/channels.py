@@ -26,7 +26,12 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.enable_retries", 0),
     # A ballot goes to the node that the profile names, never through a proxy of the environment.
     ("grpc.enable_http_proxy", 0),
-    # No keepalive: an attempt that times out replaces its channel, long before a ping would tell.
+    # A connection that died unnoticed (a router forgot it, a node was cut off) is given up before
+    # somebody needs it. Nodes allow a ping every five seconds, and without calls, too.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),  # no limit of our own
 )
 
 

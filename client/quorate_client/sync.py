@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from quorate_client.aio import AsyncClient
 from quorate_client.profile import Profile
 from quorate_client.tokens import Credential
-from quorate_proto.v1.ballot_pb2 import CastBallotOutcome
+from quorate_proto.v1.ballot_pb2 import CastBallotResponse, CheckBallotResponse
 from quorate_proto.v1.cluster_pb2 import GetClusterStatusResponse
 from quorate_proto.v1.election_pb2 import (
     CreateElectionOutcome,
@@ -68,12 +68,18 @@ class Client:
         by: Credential,
         request_id: bytes | None = None,
         repeated: bool = True,
-    ) -> CastBallotOutcome.ValueType:
-        """Cast a ballot."""
+    ) -> CastBallotResponse:
+        """Cast a ballot; return the outcome and, if it is COUNTED, a receipt."""
         return self._runner.run(
             self._client.cast_ballot(
                 election, choice, by=by, request_id=request_id, repeated=repeated
             )
+        )
+
+    def check_ballot(self, election: str, *, voter: str, ballot_id: bytes) -> CheckBallotResponse:
+        """Ask whether a ballot was counted."""
+        return self._runner.run(
+            self._client.check_ballot(election, voter=voter, ballot_id=ballot_id)
         )
 
     def create_election(  # noqa: PLR0913 - an election has that many properties

@@ -33,7 +33,7 @@ class VoterKey:
 
 # A voter's key, which buys a token when one is needed; or a token that was bought before.
 Credential = VoterKey | bytes
-T = TypeVar("T", bound=int)
+T = TypeVar("T")
 
 
 class Tokens:
@@ -73,13 +73,13 @@ class Tokens:
         call: Call,
         route: Route,
         send: Callable[[bytes], Awaitable[T]],
-        invalid_token: T,
+        refused: Callable[[T], bool],
     ) -> T:
-        """Do `send(token)`; once more, with a fresh token, if its outcome is `invalid_token`."""
+        """Do `send(token)`; once more, with a fresh token, if the answer says `refused`."""
         if isinstance(by, bytes):
             return await send(by)
-        outcome = await send(await self.get(call, route, by))
-        if outcome == invalid_token:
+        answer = await send(await self.get(call, route, by))
+        if refused(answer):
             self._tokens.pop((by.name, by.public_bytes), None)
-            outcome = await send(await self.get(call, route, by))
-        return outcome
+            answer = await send(await self.get(call, route, by))
+        return answer

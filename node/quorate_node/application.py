@@ -21,6 +21,7 @@ from quorate_replication.state.election import Election
 from quorate_replication.state.voter import Voter
 
 CLOSING_S = 3.0  # how long a question for results waits for a close that is due
+MINUTE_US = 60_000_000
 LOOK_AGAIN_S = 0.05  # the close may come between a look and the wait for a change
 NOBODY = bytes(32)  # a key to check against, so that strangers take as long as voters
 
@@ -37,6 +38,14 @@ class ElectionView:
     closed: bool
     counts: Sequence[int]
     """Parallel to `choices`; empty while it is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class BallotView:
+    """Whether a ballot was counted at one point in the log, and whether the election was over."""
+
+    counted: bool
+    closed: bool
 
 
 class Application:
@@ -192,6 +201,24 @@ class Application:
             lambda state: state.roll.page(after, size), timeout_s
         )
 
+    async def ballot(
+        self, election: str, voter: str, ballot_id: bytes, timeout_s: float
+    ) -> BallotView | None:
+        """Look for a ballot; None if there is no such election. Raises NotCommitted."""
+        self._check_clock()
+        return await self._replica.read_latest(
+            lambda state: _ballot(state, election, voter, ballot_id), timeout_s
+        )
+
+    def receipt_us(self) -> int:
+        """Return the time for a receipt, microseconds since 1970 UTC.
+
+        This node's clock, which agrees with the members' median or it would answer nothing; in
+        whole minutes, so that receipts do not tell the order of casting. When a ballot was cast is
+        kept nowhere.
+        """
+        return self._clock_us() // MINUTE_US * MINUTE_US
+
     async def results(self, name: str, timeout_s: float) -> ElectionView | None:
         """Return an election, with its counts once it is closed. Raises NotCommitted.
 
@@ -219,6 +246,14 @@ class Application:
 def _key_of(state: Elections, name: str) -> tuple[bytes, int]:
     voter = state.roll.get(name)
     return (NOBODY, 0) if voter is None else (voter.public_key, voter.key_version)
+
+
+def _ballot(state: Elections, name: str, voter: str, ballot_id: bytes) -> BallotView | None:
+    election = state.elections.get(name)
+    if election is None:
+        return None
+    counted = election.participation.get(voter) == ballot_id
+    return BallotView(counted=counted, closed=state.is_closed(election))
 
 
 def _view(state: Elections, name: str) -> ElectionView | None:

@@ -56,6 +56,7 @@ class Op:
 class Fault:
     """One fault, from its making to its mending; `kind` is its name in the report.
 
+    A kind that bends a node's clock has `clock` in its name: the checker allows for that.
     `majority`: a majority of nodes could work all the while, so the service had to go on.
     """
 
@@ -78,9 +79,7 @@ class NodeFinal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A whole chaos run.
-
-    """
+    """A whole chaos run: `left_out` are the kinds of fault that it could not make, and why."""
 
     seed: int
     nodes: tuple[str, ...]
@@ -92,6 +91,7 @@ class Run:
     left_out: Mapping[str, str] = field(default_factory=dict[str, str])
     command: str = ""  # that replays the schedule
     stopped: str = ""  # why it ended before its time, if it did
+    began_us: int = 0  # wall clock at second 0, since 1970; 0: not known
 
 
 @dataclass(frozen=True, slots=True)

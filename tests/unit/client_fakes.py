@@ -176,7 +176,24 @@ class FakeNode(
             self.state.ballots[request.request_id] = request.choice
             if self.lose_ballots:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "connection lost")
-            return ballot_pb2.CastBallotResponse(outcome=self.state.cast_outcome)
+            reply = ballot_pb2.CastBallotResponse(outcome=self.state.cast_outcome)
+            if reply.outcome == ballot_pb2.CAST_BALLOT_OUTCOME_COUNTED:
+                reply.receipt.CopyFrom(_receipt(request.election_name, request.request_id))
+            return reply
+
+        return self._answer(request, context, do)
+
+    def CheckBallot(
+        self, request: ballot_pb2.CheckBallotRequest, context: grpc.ServicerContext
+    ) -> ballot_pb2.CheckBallotResponse:
+        def do() -> ballot_pb2.CheckBallotResponse:
+            if request.ballot_id not in self.state.ballots:
+                not_yet = ballot_pb2.CHECK_BALLOT_OUTCOME_NOT_COUNTED_YET
+                return ballot_pb2.CheckBallotResponse(outcome=not_yet)
+            return ballot_pb2.CheckBallotResponse(
+                outcome=ballot_pb2.CHECK_BALLOT_OUTCOME_COUNTED,
+                receipt=_receipt(request.election_name, request.ballot_id),
+            )
 
         return self._answer(request, context, do)
 
@@ -299,6 +316,12 @@ class FakeNode(
         voters = [self.state.voters[name] for name in sorted(self.state.voters)]
         reply = roll_pb2.ListVotersResponse(voters=voters)
         return self._answer(request, context, lambda: reply)
+
+
+def _receipt(election: str, ballot_id: bytes) -> ballot_pb2.Receipt:
+    receipt = ballot_pb2.Receipt(election_name=election, ballot_id=ballot_id)
+    receipt.cluster_time.FromSeconds(2**31)
+    return receipt
 
 
 def _credentials(authority: Authority, *, officers: bool) -> grpc.ServerCredentials:

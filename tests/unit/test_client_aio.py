@@ -24,7 +24,11 @@ from quorate_client import (
 )
 from quorate_client.profile import Node
 from quorate_proto.v1.auth_pb2 import AuthenticateRequest
-from quorate_proto.v1.ballot_pb2 import CastBallotOutcome, CastBallotRequest
+from quorate_proto.v1.ballot_pb2 import (
+    CastBallotOutcome,
+    CastBallotRequest,
+    CheckBallotOutcome,
+)
 from quorate_proto.v1.cluster_pb2 import GetClusterStatusRequest
 from quorate_proto.v1.election_pb2 import GetResultsOutcome, ListElectionsRequest
 from quorate_proto.v1.roll_pb2 import RegisterVoterOutcome, UnregisterVoterOutcome
@@ -59,7 +63,7 @@ async def test_a_ballot_gets_past_faults_of_every_node_under_one_request_id(
 ) -> None:
     cluster.everywhere(fault)
     async with client_of(cluster) as client:
-        assert await client.cast_ballot("lunch", "soup", by=TOKEN) == COUNTED
+        assert (await client.cast_ballot("lunch", "soup", by=TOKEN)).outcome == COUNTED
     requests = cluster.asked(CastBallotRequest)
     assert len(requests) > len(cluster.nodes)
     assert len({request.request_id for request in requests}) == 1
@@ -69,9 +73,9 @@ async def test_a_ballot_gets_past_faults_of_every_node_under_one_request_id(
 async def test_a_ballot_is_counted_while_any_node_lives(cluster: FakeCluster) -> None:
     async with client_of(cluster) as client:
         for node in cluster.nodes[:2]:
-            assert await client.cast_ballot("lunch", "soup", by=TOKEN) == COUNTED
+            assert (await client.cast_ballot("lunch", "soup", by=TOKEN)).outcome == COUNTED
             node.die()
-        assert await client.cast_ballot("lunch", "soup", by=TOKEN) == COUNTED
+        assert (await client.cast_ballot("lunch", "soup", by=TOKEN)).outcome == COUNTED
 
 
 async def test_concurrent_calls_outlive_the_replacement_of_their_channel(
@@ -80,7 +84,7 @@ async def test_concurrent_calls_outlive_the_replacement_of_their_channel(
     cluster.everywhere(Fault.FREEZE, Fault.FREEZE)
     async with client_of(cluster) as client:
         calls = (client.cast_ballot("lunch", str(n), by=TOKEN) for n in range(20))
-        assert await asyncio.gather(*calls) == [COUNTED] * 20
+        assert [answer.outcome for answer in await asyncio.gather(*calls)] == [COUNTED] * 20
     assert len(cluster.state.ballots) == 20
 
 
@@ -89,9 +93,41 @@ async def test_a_connection_that_a_call_froze_on_is_replaced(cluster: FakeCluste
     node.faults.append(Fault.FREEZE)
     profile = Profile((Node("n1", node.endpoint),), lab=True)
     async with AsyncClient(profile, attempt_timeout_s=0.3) as client:
-        assert await client.cast_ballot("lunch", "soup", by=TOKEN) == COUNTED
+        assert (await client.cast_ballot("lunch", "soup", by=TOKEN)).outcome == COUNTED
     first, second = node.peers[0], node.peers[-1]
     assert first != second
+
+
+async def test_a_frozen_node_costs_a_moment_not_its_time_out(cluster: FakeCluster) -> None:
+    cluster.everywhere(Fault.FREEZE)
+    async with AsyncClient(cluster.profile, timeout_s=300.0, attempt_timeout_s=100.0) as client:
+        calls = [asyncio.create_task(client.cast_ballot("a", "b", by=TOKEN)) for _ in range(5)]
+        async with asyncio.timeout(60.0):  # the first attempts are still under way
+            answers = await asyncio.gather(*calls)
+    assert [answer.outcome for answer in answers] == [COUNTED] * 5
+
+
+async def test_an_attempt_that_nobody_waits_for_any_more_is_cancelled(cluster: FakeCluster) -> None:
+    cluster.nodes[0].faults.append(Fault.FREEZE)
+    cluster.nodes[1].faults.append(Fault.FREEZE)
+    async with client_of(cluster) as client:
+        await client.cast_ballot("lunch", "soup", by=TOKEN)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        assert not any("_attempt" in repr(task.get_coro()) for task in others)
+
+
+async def test_a_counted_ballot_has_a_receipt_that_can_be_checked_at_any_node(
+    cluster: FakeCluster,
+) -> None:
+    async with client_of(cluster) as client:
+        receipt = (await client.cast_ballot("lunch", "soup", by=TOKEN)).receipt
+        [request] = cluster.asked(CastBallotRequest)
+        assert (receipt.election_name, receipt.ballot_id) == ("lunch", request.request_id)
+        cluster.nodes[0].die()
+        answer = await client.check_ballot("lunch", voter="alice", ballot_id=receipt.ballot_id)
+        assert answer.outcome == CheckBallotOutcome.CHECK_BALLOT_OUTCOME_COUNTED
+        other = await client.check_ballot("lunch", voter="alice", ballot_id=b"i" * 16)
+        assert other.outcome == CheckBallotOutcome.CHECK_BALLOT_OUTCOME_NOT_COUNTED_YET
 
 
 async def test_a_hint_leads_to_the_leader(cluster: FakeCluster) -> None:
@@ -192,8 +228,8 @@ async def test_a_refusal_is_raised_at_once(
 async def test_a_rejection_is_a_value(cluster: FakeCluster) -> None:
     cluster.state.cast_outcome = CastBallotOutcome.CAST_BALLOT_OUTCOME_ELECTION_CLOSED
     async with client_of(cluster) as client:
-        outcome = await client.cast_ballot("lunch", "soup", by=TOKEN)
-    assert outcome == CastBallotOutcome.CAST_BALLOT_OUTCOME_ELECTION_CLOSED
+        answer = await client.cast_ballot("lunch", "soup", by=TOKEN)
+    assert answer.outcome == CastBallotOutcome.CAST_BALLOT_OUTCOME_ELECTION_CLOSED
 
 
 async def test_an_answer_without_an_outcome_is_unknown(cluster: FakeCluster) -> None:
@@ -235,7 +271,7 @@ async def test_a_refused_token_is_bought_anew_once_under_the_same_request_id(
 ) -> None:
     cluster.state.refused_tokens = {b"token 1"}
     async with client_of(cluster) as client:
-        assert await client.cast_ballot("lunch", "soup", by=alice) == COUNTED
+        assert (await client.cast_ballot("lunch", "soup", by=alice)).outcome == COUNTED
     first, second = cluster.asked(CastBallotRequest)
     assert first.request_id == second.request_id
 
@@ -245,8 +281,8 @@ async def test_a_voter_whose_fresh_token_is_refused_is_rejected(
 ) -> None:
     cluster.state.refused_tokens = {b"token 1", b"token 2"}
     async with client_of(cluster) as client:
-        outcome = await client.cast_ballot("lunch", "soup", by=alice)
-    assert outcome == CastBallotOutcome.CAST_BALLOT_OUTCOME_INVALID_TOKEN
+        answer = await client.cast_ballot("lunch", "soup", by=alice)
+    assert answer.outcome == CastBallotOutcome.CAST_BALLOT_OUTCOME_INVALID_TOKEN
     assert cluster.state.tokens == 2
 
 

@@ -79,7 +79,8 @@ CREATE = ("election", "create", NASTY, "--group", "g", "--choice", NASTY, "--cho
 
 def test_a_ballot_that_is_counted_says_so(terminal: Terminal) -> None:
     out, err = terminal.ask("vote", "lunch", NASTY, *AS_ALICE)
-    assert (out, err) == ("counted\n", "")
+    assert out.splitlines()[0] == "counted"
+    assert err == ""
     [request] = terminal.cluster.asked(CastBallotRequest)
     assert (request.election_name, request.choice) == ("lunch", NASTY)
 
@@ -145,7 +146,7 @@ def test_a_ballot_of_unknown_outcome_exits_with_5_and_tells_the_command_that_rep
     match = re.search(r"quorate (vote .*)", err)
     assert match is not None
     out, _ = terminal.run(*shlex.split(match[1]))
-    assert out == "counted (what the first request under this id asked for)\n"
+    assert out.startswith("counted (what the first request under this id asked for)\n")
     assert list(state.ballots) == [ballot_id]
 
 

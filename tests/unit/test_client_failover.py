@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate_client.failover import (
+    FIRST_WAIT_S,
+    LEAST_PATIENCE_S,
     MAX_WAIT_S,
     REMEMBER_FAILURE_S,
     Failover,
@@ -52,15 +54,104 @@ def test_a_failing_single_endpoint_is_tried_again_after_a_wait() -> None:
 def test_waits_grow_with_the_rounds_up_to_the_cap_and_are_jittered() -> None:
     failover = Failover(Memory(["n1:1"]), now=0.0, overall_timeout_s=1000.0)
     waits: list[float] = []
-    for _ in range(10):
-        fail(failover, 0.0)
-        step = failover.next_step(0.0, 0.0)
+    for now in range(10):
+        fail(failover, now)
+        step = failover.next_step(now, 0.0)
         assert isinstance(step, Wait)
         waits.append(step.seconds)
     assert waits == sorted(waits)
     assert waits[-1] == MAX_WAIT_S / 2  # the least that the dice can make of the cap
+    fail(failover, 10.0)
+    assert failover.next_step(10.0, 0.5) == Wait(MAX_WAIT_S * 0.75)
+
+
+def test_a_wait_that_is_cut_short_goes_on() -> None:
+    """An attempt that ends in the middle of it must not make a round begin too early."""
+    failover = Failover(Memory(["n1:1"]), now=0.0)
     fail(failover, 0.0)
-    assert failover.next_step(0.0, 0.5) == Wait(MAX_WAIT_S * 0.75)
+    assert failover.next_step(0.0, 0.0) == Wait(FIRST_WAIT_S / 2)
+    assert failover.next_step(FIRST_WAIT_S / 8, 0.0) == Wait(FIRST_WAIT_S * 3 / 8)
+
+
+def test_a_silent_endpoint_is_waited_for_a_moment_and_then_another_one_is_asked_as_well() -> None:
+    failover = Failover(Memory(NODES), now=0.0)
+    assert tried(failover.next_step(0.0, 0.5)) == "n1:1"
+    assert failover.next_step(0.0, 0.5) == Wait(LEAST_PATIENCE_S)
+    assert tried(failover.next_step(LEAST_PATIENCE_S, 0.5)) == "n2:1"
+    assert failover.next_step(LEAST_PATIENCE_S, 0.5) == Wait(LEAST_PATIENCE_S)
+
+
+def test_a_silent_endpoint_is_avoided_by_other_calls_until_it_answers() -> None:
+    memory = Memory(NODES)
+    memory.answered("n1:1")
+    silent = Failover(memory, now=0.0)
+    silent.next_step(0.0, 0.5)
+    silent.next_step(LEAST_PATIENCE_S, 0.5)
+    assert tried(Failover(memory, now=1.0).next_step(1.0, 0.5)) == "n2:1"
+    memory.answered("n1:1")
+    assert tried(Failover(memory, now=1.0).next_step(1.0, 0.5)) == "n1:1"
+
+
+def test_an_endpoint_is_not_tried_while_an_attempt_at_it_is_under_way() -> None:
+    """The others are tried again and again meanwhile."""
+    failover = Failover(Memory(NODES), now=0.0)
+    assert tried(failover.next_step(0.0, 0.5)) == "n1:1"
+    now, later = 1.0, set[str]()
+    while now < 20.0:
+        step = failover.next_step(now, 0.5)
+        if isinstance(step, Try):
+            failover.failed(step.endpoint, now, definite=True, why="no leader")
+            later.add(step.endpoint)
+        else:
+            assert isinstance(step, Wait)
+            now += step.seconds
+    assert later == {"n2:1", "n3:1"}
+
+
+def test_when_every_endpoint_is_silent_the_next_event_is_awaited() -> None:
+    failover = Failover(Memory(NODES), now=0.0, overall_timeout_s=30.0)
+    for now in (0.0, 1.0, 2.0):
+        assert isinstance(failover.next_step(now, 0.5), Try)
+    assert failover.next_step(10.0, 0.5) == Wait(20.0)
+
+
+def test_patience_grows_with_what_answers_take_lately_and_shrinks_again() -> None:
+    memory = Memory(NODES)
+    for _ in range(50):
+        memory.answered("n1:1", 0.5)
+    assert memory.patience_s == pytest.approx(2.0, rel=0.01)
+    failover = Failover(memory, now=0.0)
+    failover.next_step(0.0, 0.5)
+    assert isinstance(failover.next_step(1.9, 0.5), Wait)
+    for _ in range(50):
+        memory.answered("n1:1", 0.001)
+    assert memory.patience_s == LEAST_PATIENCE_S
+
+
+def test_patience_never_outlasts_an_attempt() -> None:
+    memory = Memory(NODES)
+    for _ in range(50):
+        memory.answered("n1:1", 10.0)
+    failover = Failover(memory, now=0.0, attempt_timeout_s=2.0)
+    failover.next_step(0.0, 0.5)
+    assert failover.next_step(0.0, 0.5) == Wait(2.0)
+
+
+def test_giving_up_while_an_attempt_is_under_way_is_indefinite() -> None:
+    failover = Failover(Memory(NODES), now=0.0)
+    failover.next_step(0.0, 0.5)
+    step = failover.next_step(30.0, 0.5)
+    assert isinstance(step, GiveUp)
+    assert not step.definite
+
+
+def test_a_question_is_never_left_half_done() -> None:
+    failover = Failover(Memory(NODES), now=0.0, changes=False)
+    fail(failover, 0.0, definite=False)
+    failover.next_step(0.0, 0.5)
+    step = failover.next_step(30.0, 0.5)
+    assert isinstance(step, GiveUp)
+    assert step.definite
 
 
 def test_the_hinted_leader_goes_first() -> None:
@@ -148,49 +239,54 @@ def test_a_cluster_without_endpoints_is_refused() -> None:
         Memory([])
 
 
-attempts = st.lists(
-    st.tuples(
-        st.floats(0, 1, exclude_max=True),  # how much of its time the attempt takes
-        st.booleans(),  # definite
-        st.floats(0, 1, exclude_max=True),  # jitter
-        st.none() | st.sampled_from(NODES),  # hint
-    ),
-    max_size=60,
-)
+class Script:
+    """Answers the machine by dice: attempts end after a while, in any order, or never."""
+
+    def __init__(self, data: st.DataObject, failover: Failover, deadline: float) -> None:
+        self.data, self.failover, self.deadline = data, failover, deadline
+        self.under_way: dict[str, float] = {}  # when it will end
+        self.all_definite = True
+
+    def try_(self, step: Try, now: float) -> None:
+        assert step.endpoint not in self.under_way
+        assert step.timeout_s > 0
+        assert now + step.timeout_s <= self.deadline + 1e-6  # the float's rounding
+        share = self.data.draw(st.floats(0, 1))
+        self.under_way[step.endpoint] = now + share * step.timeout_s
+
+    def wait(self, step: Wait, now: float) -> float:
+        """Return when the wait is over: at its end, or when an attempt ends."""
+        assert step.seconds > 0
+        assert now + step.seconds <= self.deadline + 1e-6
+        until = min([now + step.seconds, *self.under_way.values()])
+        for endpoint in [e for e, end in self.under_way.items() if end <= until]:
+            del self.under_way[endpoint]
+            definite = self.data.draw(st.booleans())
+            self.failover.failed(endpoint, until, definite=definite, why="")
+            self.all_definite = self.all_definite and definite
+        return until
 
 
-@given(attempts, st.floats(0.01, 60), st.floats(0.01, 60), st.integers(1, 3), st.floats(0, 1e6))
+@given(st.data(), st.floats(0.01, 60), st.floats(0.01, 60), st.integers(1, 3), st.floats(0, 1e6))
 def test_no_script_leads_past_the_deadline_or_to_a_false_definite(
-    script: list[tuple[float, bool, float, str | None]],
-    attempt_s: float,
-    overall_s: float,
-    nodes: int,
-    start: float,
+    data: st.DataObject, attempt_s: float, overall_s: float, nodes: int, start: float
 ) -> None:
     memory = Memory(NODES[:nodes])
     now, deadline = start, start + overall_s
     failover = Failover(memory, now=now, attempt_timeout_s=attempt_s, overall_timeout_s=overall_s)
-    all_definite, in_a_row = True, 0
-    for share, definite, jitter, hint in script:
-        match failover.next_step(now, jitter):
-            case Try(endpoint, timeout_s):
-                assert 0 < timeout_s <= min(attempt_s, overall_s / 3)
-                assert now + timeout_s <= deadline + 1e-6  # the float's rounding
-                now += share * timeout_s
-                failover.failed(endpoint, now, definite=definite, why="")
-                all_definite = all_definite and definite
-                in_a_row += 1
-                assert in_a_row <= nodes  # no hammering: a wait ends each round
-            case Wait(seconds):
-                assert 0 < seconds <= MAX_WAIT_S
-                assert now + seconds <= deadline + 1e-6
-                now += seconds
-                in_a_row = 0
+    script = Script(data, failover, deadline)
+    for _ in range(60):
+        match failover.next_step(now, data.draw(st.floats(0, 1, exclude_max=True))):
+            case Try() as attempt:
+                assert attempt.timeout_s <= min(attempt_s, overall_s / 3)
+                script.try_(attempt, now)
+            case Wait() as pause:
+                now = script.wait(pause, now)
             case GiveUp(said_definite):
-                assert said_definite == all_definite
+                assert said_definite == (script.all_definite and not script.under_way)
                 return
-        if hint is not None:
+        if (hint := data.draw(st.none() | st.sampled_from(NODES))) is not None:
             memory.hint(hint)
     step = failover.next_step(deadline, 0.5)
     assert isinstance(step, GiveUp)
-    assert step.definite == all_definite
+    assert step.definite == (script.all_definite and not script.under_way)

@@ -89,7 +89,8 @@ def _report(error: QuorateError, args: list[str]) -> int:
 def _repeated(args: list[str], request_id: bytes) -> str:
     """Return the command that repeats the request under the same id."""
     own = _before_dashes(args)
-    option = [] if "--request-id" in own else ["--request-id", request_id.hex()]
+    named = any(o.partition("=")[0] in {"--request-id", "--ballot"} for o in own)
+    option = [] if named else ["--request-id", request_id.hex()]
     return shlex.join(["quorate", *own, *option, *args[len(own) :]])
 
 

@@ -59,6 +59,8 @@ WORDS = {
     "GROUP_INVALID": "the group's name is empty, too long or not allowed",
     "PUBLIC_KEY_INVALID": "that is not a usable Ed25519 public key",
     "ROLL_FULL": "the roll holds as many voters as it can",
+    "NOT_COUNTED": "no ballot under this id was counted, and none will be: the election is closed",
+    "NOT_COUNTED_YET": "no ballot under this id is counted so far; the election is open",
     "VOTER_NOT_FOUND": "there is no such voter on the roll; see `quorate voter list`",
 }
 

@@ -95,7 +95,7 @@ async def _cast(
     async with AsyncClient(profile) as client:
         while True:
             try:
-                outcome = await client.cast_ballot(
+                answer = await client.cast_ballot(
                     election, voter.choice, by=by, request_id=request_id, repeated=perhaps
                 )
             except QuorateError as error:
@@ -104,10 +104,10 @@ async def _cast(
                     continue
                 ledger.no_answer(error.code, perhaps=perhaps)
             else:
-                if outcome == CastBallotOutcome.CAST_BALLOT_OUTCOME_COUNTED:
+                if answer.outcome == CastBallotOutcome.CAST_BALLOT_OUTCOME_COUNTED:
                     ledger.acknowledged[voter.choice] += 1
                 else:
-                    reason = CastBallotOutcome.Name(outcome).removeprefix(_REJECTION)
+                    reason = CastBallotOutcome.Name(answer.outcome).removeprefix(_REJECTION)
                     ledger.rejected[reason] += 1
             ledger.settle(time.monotonic() - began)
             return

@@ -86,7 +86,7 @@ class AuthService(auth_pb2_grpc.AuthServiceServicer):
 
 
 class BallotService(ballot_pb2_grpc.BallotServiceServicer):
-    """Casting."""
+    """Casting, and asking what became of it."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -102,7 +102,36 @@ class BallotService(ballot_pb2_grpc.BallotServiceServicer):
             choice=request.choice,
         )
         outcome = await self._application.cast(request.token, command, time_for(context))
-        return ballot_pb2.CastBallotResponse(outcome=_CAST[check_well_formed(outcome)])
+        reply = ballot_pb2.CastBallotResponse(outcome=_CAST[check_well_formed(outcome)])
+        if outcome is Outcome.ACCEPTED:
+            reply.receipt.CopyFrom(self._receipt(request.election_name, request.request_id))
+        return reply
+
+    @answers
+    async def CheckBallot(
+        self, request: ballot_pb2.CheckBallotRequest, context: Context
+    ) -> ballot_pb2.CheckBallotResponse:
+        """Tell whether a ballot was counted."""
+        ballot_id = check_request_id(request.ballot_id)
+        view = await self._application.ballot(
+            request.election_name, request.voter_name, ballot_id, time_for(context)
+        )
+        if view is None:
+            outcome = ballot_pb2.CHECK_BALLOT_OUTCOME_ELECTION_NOT_FOUND
+            return ballot_pb2.CheckBallotResponse(outcome=outcome)
+        if view.counted:
+            outcome = ballot_pb2.CHECK_BALLOT_OUTCOME_COUNTED
+            receipt = self._receipt(request.election_name, ballot_id)
+            return ballot_pb2.CheckBallotResponse(outcome=outcome, receipt=receipt)
+        if view.closed:
+            outcome = ballot_pb2.CHECK_BALLOT_OUTCOME_NOT_COUNTED
+        else:
+            outcome = ballot_pb2.CHECK_BALLOT_OUTCOME_NOT_COUNTED_YET
+        return ballot_pb2.CheckBallotResponse(outcome=outcome)
+
+    def _receipt(self, election: str, ballot_id: bytes) -> ballot_pb2.Receipt:
+        when = timestamp(self._application.receipt_us())
+        return ballot_pb2.Receipt(election_name=election, ballot_id=ballot_id, cluster_time=when)
 
 
 class ElectionService(election_pb2_grpc.ElectionServiceServicer):

@@ -22,21 +22,30 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dquorate_proto/v1/ballot.proto\x12\nquorate.v1\"]\n\x11\x43\x61stBallotRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x15\n\relection_name\x18\x02 \x01(\t\x12\x0e\n\x06\x63hoice\x18\x03 \x01(\t\x12\r\n\x05token\x18\x04 \x01(\x0c\"D\n\x12\x43\x61stBallotResponse\x12.\n\x07outcome\x18\x01 \x01(\x0e\x32\x1d.quorate.v1.CastBallotOutcome*\xd0\x02\n\x11\x43\x61stBallotOutcome\x12#\n\x1f\x43\x41ST_BALLOT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43\x41ST_BALLOT_OUTCOME_COUNTED\x10\x01\x12%\n!CAST_BALLOT_OUTCOME_INVALID_TOKEN\x10\x02\x12*\n&CAST_BALLOT_OUTCOME_ELECTION_NOT_FOUND\x10\x03\x12)\n%CAST_BALLOT_OUTCOME_GROUP_NOT_ALLOWED\x10\x04\x12\'\n#CAST_BALLOT_OUTCOME_ELECTION_CLOSED\x10\x05\x12$\n CAST_BALLOT_OUTCOME_ALREADY_CAST\x10\x06\x12(\n$CAST_BALLOT_OUTCOME_CHOICE_NOT_FOUND\x10\x07\x32\\\n\rBallotService\x12K\n\nCastBallot\x12\x1d.quorate.v1.CastBallotRequest\x1a\x1e.quorate.v1.CastBallotResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dquorate_proto/v1/ballot.proto\x12\nquorate.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"]\n\x11\x43\x61stBallotRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x15\n\relection_name\x18\x02 \x01(\t\x12\x0e\n\x06\x63hoice\x18\x03 \x01(\t\x12\r\n\x05token\x18\x04 \x01(\x0c\"j\n\x12\x43\x61stBallotResponse\x12.\n\x07outcome\x18\x01 \x01(\x0e\x32\x1d.quorate.v1.CastBallotOutcome\x12$\n\x07receipt\x18\x02 \x01(\x0b\x32\x13.quorate.v1.Receipt\"e\n\x07Receipt\x12\x15\n\relection_name\x18\x01 \x01(\t\x12\x11\n\tballot_id\x18\x02 \x01(\x0c\x12\x30\n\x0c\x63luster_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x12\x43heckBallotRequest\x12\x15\n\relection_name\x18\x01 \x01(\t\x12\x12\n\nvoter_name\x18\x02 \x01(\t\x12\x11\n\tballot_id\x18\x03 \x01(\x0c\"l\n\x13\x43heckBallotResponse\x12/\n\x07outcome\x18\x01 \x01(\x0e\x32\x1e.quorate.v1.CheckBallotOutcome\x12$\n\x07receipt\x18\x02 \x01(\x0b\x32\x13.quorate.v1.Receipt*\xd0\x02\n\x11\x43\x61stBallotOutcome\x12#\n\x1f\x43\x41ST_BALLOT_OUTCOME_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x43\x41ST_BALLOT_OUTCOME_COUNTED\x10\x01\x12%\n!CAST_BALLOT_OUTCOME_INVALID_TOKEN\x10\x02\x12*\n&CAST_BALLOT_OUTCOME_ELECTION_NOT_FOUND\x10\x03\x12)\n%CAST_BALLOT_OUTCOME_GROUP_NOT_ALLOWED\x10\x04\x12\'\n#CAST_BALLOT_OUTCOME_ELECTION_CLOSED\x10\x05\x12$\n CAST_BALLOT_OUTCOME_ALREADY_CAST\x10\x06\x12(\n$CAST_BALLOT_OUTCOME_CHOICE_NOT_FOUND\x10\x07*\xd9\x01\n\x12\x43heckBallotOutcome\x12$\n CHECK_BALLOT_OUTCOME_UNSPECIFIED\x10\x00\x12 \n\x1c\x43HECK_BALLOT_OUTCOME_COUNTED\x10\x01\x12+\n\'CHECK_BALLOT_OUTCOME_ELECTION_NOT_FOUND\x10\x02\x12$\n CHECK_BALLOT_OUTCOME_NOT_COUNTED\x10\x03\x12(\n$CHECK_BALLOT_OUTCOME_NOT_COUNTED_YET\x10\x04\x32\xac\x01\n\rBallotService\x12K\n\nCastBallot\x12\x1d.quorate.v1.CastBallotRequest\x1a\x1e.quorate.v1.CastBallotResponse\x12N\n\x0b\x43heckBallot\x12\x1e.quorate.v1.CheckBallotRequest\x1a\x1f.quorate.v1.CheckBallotResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'quorate_proto.v1.ballot_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CASTBALLOTOUTCOME']._serialized_start=211
-  _globals['_CASTBALLOTOUTCOME']._serialized_end=547
-  _globals['_CASTBALLOTREQUEST']._serialized_start=45
-  _globals['_CASTBALLOTREQUEST']._serialized_end=138
-  _globals['_CASTBALLOTRESPONSE']._serialized_start=140
-  _globals['_CASTBALLOTRESPONSE']._serialized_end=208
-  _globals['_BALLOTSERVICE']._serialized_start=549
-  _globals['_BALLOTSERVICE']._serialized_end=641
+  _globals['_CASTBALLOTOUTCOME']._serialized_start=579
+  _globals['_CASTBALLOTOUTCOME']._serialized_end=915
+  _globals['_CHECKBALLOTOUTCOME']._serialized_start=918
+  _globals['_CHECKBALLOTOUTCOME']._serialized_end=1135
+  _globals['_CASTBALLOTREQUEST']._serialized_start=78
+  _globals['_CASTBALLOTREQUEST']._serialized_end=171
+  _globals['_CASTBALLOTRESPONSE']._serialized_start=173
+  _globals['_CASTBALLOTRESPONSE']._serialized_end=279
+  _globals['_RECEIPT']._serialized_start=281
+  _globals['_RECEIPT']._serialized_end=382
+  _globals['_CHECKBALLOTREQUEST']._serialized_start=384
+  _globals['_CHECKBALLOTREQUEST']._serialized_end=466
+  _globals['_CHECKBALLOTRESPONSE']._serialized_start=468
+  _globals['_CHECKBALLOTRESPONSE']._serialized_end=576
+  _globals['_BALLOTSERVICE']._serialized_start=1138
+  _globals['_BALLOTSERVICE']._serialized_end=1310
 # @@protoc_insertion_point(module_scope)

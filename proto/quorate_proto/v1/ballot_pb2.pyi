@@ -5,6 +5,7 @@ Casting a ballot."""
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -45,6 +46,32 @@ CAST_BALLOT_OUTCOME_ALREADY_CAST: CastBallotOutcome.ValueType  # 6
 CAST_BALLOT_OUTCOME_CHOICE_NOT_FOUND: CastBallotOutcome.ValueType  # 7
 Global___CastBallotOutcome: _TypeAlias = CastBallotOutcome  # noqa: Y015
 
+class _CheckBallotOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CheckBallotOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CheckBallotOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHECK_BALLOT_OUTCOME_UNSPECIFIED: _CheckBallotOutcome.ValueType  # 0
+    CHECK_BALLOT_OUTCOME_COUNTED: _CheckBallotOutcome.ValueType  # 1
+    CHECK_BALLOT_OUTCOME_ELECTION_NOT_FOUND: _CheckBallotOutcome.ValueType  # 2
+    CHECK_BALLOT_OUTCOME_NOT_COUNTED: _CheckBallotOutcome.ValueType  # 3
+    """and never will be: the election is closed"""
+    CHECK_BALLOT_OUTCOME_NOT_COUNTED_YET: _CheckBallotOutcome.ValueType  # 4
+    """the election is open: it may still be under way"""
+
+class CheckBallotOutcome(_CheckBallotOutcome, metaclass=_CheckBallotOutcomeEnumTypeWrapper):
+    """In the order of checking."""
+
+CHECK_BALLOT_OUTCOME_UNSPECIFIED: CheckBallotOutcome.ValueType  # 0
+CHECK_BALLOT_OUTCOME_COUNTED: CheckBallotOutcome.ValueType  # 1
+CHECK_BALLOT_OUTCOME_ELECTION_NOT_FOUND: CheckBallotOutcome.ValueType  # 2
+CHECK_BALLOT_OUTCOME_NOT_COUNTED: CheckBallotOutcome.ValueType  # 3
+"""and never will be: the election is closed"""
+CHECK_BALLOT_OUTCOME_NOT_COUNTED_YET: CheckBallotOutcome.ValueType  # 4
+"""the election is open: it may still be under way"""
+Global___CheckBallotOutcome: _TypeAlias = CheckBallotOutcome  # noqa: Y015
+
 @_typing.final
 class CastBallotRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -79,16 +106,107 @@ class CastBallotResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     OUTCOME_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     outcome: Global___CastBallotOutcome.ValueType
+    @_builtins.property
+    def receipt(self) -> Global___Receipt:
+        """if it is counted"""
+
     def __init__(
         self,
         *,
         outcome: Global___CastBallotOutcome.ValueType = ...,
+        receipt: Global___Receipt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "receipt", b"receipt"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CastBallotResponse: _TypeAlias = CastBallotResponse  # noqa: Y015
+
+@_typing.final
+class Receipt(_message.Message):
+    """What the voter keeps. It says that the ballot is counted, and nothing of the choice. Nor does it
+    tell the order of casting: it is the same for everyone who is answered within the same minute.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ELECTION_NAME_FIELD_NUMBER: _builtins.int
+    BALLOT_ID_FIELD_NUMBER: _builtins.int
+    CLUSTER_TIME_FIELD_NUMBER: _builtins.int
+    election_name: _builtins.str
+    ballot_id: _builtins.bytes
+    """the request_id under which it was cast"""
+    @_builtins.property
+    def cluster_time(self) -> _timestamp_pb2.Timestamp:
+        """when this was answered, in whole minutes"""
+
+    def __init__(
+        self,
+        *,
+        election_name: _builtins.str = ...,
+        ballot_id: _builtins.bytes = ...,
+        cluster_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cluster_time", b"cluster_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ballot_id", b"ballot_id", "cluster_time", b"cluster_time", "election_name", b"election_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
+class CheckBallotRequest(_message.Message):
+    """No token: the id is unguessable, and without it nobody learns who has voted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ELECTION_NAME_FIELD_NUMBER: _builtins.int
+    VOTER_NAME_FIELD_NUMBER: _builtins.int
+    BALLOT_ID_FIELD_NUMBER: _builtins.int
+    election_name: _builtins.str
+    voter_name: _builtins.str
+    ballot_id: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        election_name: _builtins.str = ...,
+        voter_name: _builtins.str = ...,
+        ballot_id: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ballot_id", b"ballot_id", "election_name", b"election_name", "voter_name", b"voter_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckBallotRequest: _TypeAlias = CheckBallotRequest  # noqa: Y015
+
+@_typing.final
+class CheckBallotResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    outcome: Global___CheckBallotOutcome.ValueType
+    @_builtins.property
+    def receipt(self) -> Global___Receipt:
+        """if it is counted"""
+
+    def __init__(
+        self,
+        *,
+        outcome: Global___CheckBallotOutcome.ValueType = ...,
+        receipt: Global___Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckBallotResponse: _TypeAlias = CheckBallotResponse  # noqa: Y015

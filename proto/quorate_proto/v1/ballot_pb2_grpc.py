@@ -39,6 +39,11 @@ class BallotServiceStub:
                 request_serializer=quorate__proto_dot_v1_dot_ballot__pb2.CastBallotRequest.SerializeToString,
                 response_deserializer=quorate__proto_dot_v1_dot_ballot__pb2.CastBallotResponse.FromString,
                 _registered_method=True)
+        self.CheckBallot = channel.unary_unary(
+                '/quorate.v1.BallotService/CheckBallot',
+                request_serializer=quorate__proto_dot_v1_dot_ballot__pb2.CheckBallotRequest.SerializeToString,
+                response_deserializer=quorate__proto_dot_v1_dot_ballot__pb2.CheckBallotResponse.FromString,
+                _registered_method=True)
 
 
 class BallotServiceServicer:
@@ -52,6 +57,13 @@ class BallotServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckBallot(self, request, context):
+        """Was it counted? Whoever holds a ballot's id may ask, at any node, for ever. Linearizable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BallotServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -59,6 +71,11 @@ def add_BallotServiceServicer_to_server(servicer, server):
                     servicer.CastBallot,
                     request_deserializer=quorate__proto_dot_v1_dot_ballot__pb2.CastBallotRequest.FromString,
                     response_serializer=quorate__proto_dot_v1_dot_ballot__pb2.CastBallotResponse.SerializeToString,
+            ),
+            'CheckBallot': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckBallot,
+                    request_deserializer=quorate__proto_dot_v1_dot_ballot__pb2.CheckBallotRequest.FromString,
+                    response_serializer=quorate__proto_dot_v1_dot_ballot__pb2.CheckBallotResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -88,6 +105,33 @@ class BallotService:
             '/quorate.v1.BallotService/CastBallot',
             quorate__proto_dot_v1_dot_ballot__pb2.CastBallotRequest.SerializeToString,
             quorate__proto_dot_v1_dot_ballot__pb2.CastBallotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckBallot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/quorate.v1.BallotService/CheckBallot',
+            quorate__proto_dot_v1_dot_ballot__pb2.CheckBallotRequest.SerializeToString,
+            quorate__proto_dot_v1_dot_ballot__pb2.CheckBallotResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class BallotServiceStub:
     """Repeat it with the same request_id until it answers: it is counted at most once, and a
     repeated request gets the first answer.
     """
+    CheckBallot: _grpc.UnaryUnaryMultiCallable[_ballot_pb2.CheckBallotRequest, _ballot_pb2.CheckBallotResponse]
+    """Was it counted? Whoever holds a ballot's id may ask, at any node, for ever. Linearizable."""
 
 @_typing.type_check_only
 class BallotServiceAsyncStub(BallotServiceStub):
@@ -43,6 +45,8 @@ class BallotServiceAsyncStub(BallotServiceStub):
     """Repeat it with the same request_id until it answers: it is counted at most once, and a
     repeated request gets the first answer.
     """
+    CheckBallot: _aio.UnaryUnaryMultiCallable[_ballot_pb2.CheckBallotRequest, _ballot_pb2.CheckBallotResponse]  # type: ignore[assignment]
+    """Was it counted? Whoever holds a ballot's id may ask, at any node, for ever. Linearizable."""
 
 class BallotServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -54,5 +58,13 @@ class BallotServiceServicer(metaclass=_abc_1.ABCMeta):
         """Repeat it with the same request_id until it answers: it is counted at most once, and a
         repeated request gets the first answer.
         """
+
+    @_abc_1.abstractmethod
+    def CheckBallot(
+        self,
+        request: _ballot_pb2.CheckBallotRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ballot_pb2.CheckBallotResponse, _abc.Awaitable[_ballot_pb2.CheckBallotResponse]]:
+        """Was it counted? Whoever holds a ballot's id may ask, at any node, for ever. Linearizable."""
 
 def add_BallotServiceServicer_to_server(servicer: BallotServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
