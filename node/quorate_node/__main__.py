@@ -1,4 +1,4 @@
-"""`quorate-node`: run one node of a cluster; `quorate-node check`: look into its data folder."""
+"""`quorate-node`: run one node of a cluster, or do one of the other things that one node needs."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from quorate_node import VERSION, check_folder
+from quorate_node import VERSION, check_folder, health, replace_disk
 from quorate_node.config import ENVIRONMENT_PREFIX, load_config
 from quorate_node.errors import SetupError
 from quorate_node.process import check, serve
@@ -17,7 +17,9 @@ EXIT_OK, EXIT_INTERNAL = 0, 1
 
 _EPILOG = f"""\
 other uses:
-  quorate-node check DIR    verify a node's data folder, and show what it holds
+  quorate-node check DIR              verify a node's data folder, and show what it holds
+  quorate-node health --config FILE   ask a node that runs whether it should get ballots now
+  quorate-node replace --config FILE  say that its disk was lost, for the next start
 
 settings: the file, then environment variables ({ENVIRONMENT_PREFIX}LISTEN__CLIENT=...), then flags
 
@@ -32,11 +34,19 @@ exit status:
 """
 
 
+_OTHER_USES = {
+    "check": check_folder.main,
+    "health": health.main,
+    "replace": replace_disk.main,
+}
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run a node, or look into its folder; return the exit status."""
+    """Run a node, or do what the first argument names; return the exit status."""
     given_arguments = sys.argv[1:] if arguments is None else arguments
-    if given_arguments[:1] == ["check"]:
-        return check_folder.main(given_arguments[1:])
+    other_use = _OTHER_USES.get(given_arguments[0]) if given_arguments else None
+    if other_use is not None:
+        return other_use(given_arguments[1:])
     given = _parser().parse_args(given_arguments)
     try:
         config = load_config(given.config, _flags(given))

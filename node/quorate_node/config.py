@@ -69,8 +69,8 @@ class Member(_Section):
 class Raft(_Section):
     """Consensus settings; the defaults suit a local network and a good disk."""
 
-    election_timeout_min_s: Annotated[float, Field(ge=0.1, le=30)] = 0.5
-    election_timeout_max_s: Annotated[float, Field(ge=0.2, le=60)] = 1.0
+    election_timeout_min_s: Annotated[float, Field(ge=0.1, le=30)] = 0.4
+    election_timeout_max_s: Annotated[float, Field(ge=0.2, le=60)] = 0.8
     heartbeat_s: Annotated[float, Field(ge=0.02, le=5)] = 0.1
     snapshot_entries: Annotated[int, Field(ge=10, le=10_000_000)] = 20_000
 

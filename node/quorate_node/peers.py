@@ -131,6 +131,9 @@ def _channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.
     options = [
         ("grpc.initial_reconnect_backoff_ms", 200),
         ("grpc.max_reconnect_backoff_ms", 1000),
+        # A container that starts again may have another address: its name is looked up again at
+        # each dial, not every half minute.
+        ("grpc.dns_min_time_between_resolutions_ms", 1000),
         ("grpc.enable_retries", 0),
     ]
     if credentials is None:

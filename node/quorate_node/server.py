@@ -11,6 +11,7 @@ from quorate_node.application import Application
 from quorate_node.config import NodeConfig
 from quorate_node.credentials import Credentials
 from quorate_node.errors import SetupError
+from quorate_node.health import LIVENESS, READINESS
 from quorate_node.own_status import OwnStatus
 from quorate_node.peers import Peers
 from quorate_node.services.calls import Officers
@@ -31,13 +32,7 @@ from quorate_proto.v1 import (
 MAX_MESSAGE_BYTES = 256 * 1024  # the largest election that the state takes fits
 MAX_CONCURRENT_RPCS = 4000
 
-LIVENESS = ""
-"""The health service's name for the process itself."""
-
-READINESS = "quorate.v1.BallotService"
-"""The health service's name for: this node should get ballots now."""
-
-_OPTIONS = (
+OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a port shared
     ("grpc.http2.min_ping_interval_without_data_ms", 5000),  # what clients' keepalive may do
@@ -81,7 +76,7 @@ class Servers:
         for address, tls in listeners:
             server = grpc.aio.server(
                 interceptors=[Gate(own)],
-                options=_OPTIONS,
+                options=OPTIONS,
                 maximum_concurrent_rpcs=MAX_CONCURRENT_RPCS,
             )
             voting_pb2_grpc.add_eVotingServicer_to_server(
