@@ -5,6 +5,7 @@ after the other, through the failover client. In each round every node is told t
 and started again when it has ended; the next one follows once it is ready. The *pause* of a restart
 is the longest time between two answers while it goes on. For comparison the leader is then killed
 (SIGKILL) as often as it was restarted: those pauses are what a client feels when nobody hands over.
+And the leader and a follower are frozen (SIGSTOP) for FROZEN_S: those give no error at all.
 
     python benchmarks/rolling_restart.py --rounds 5 --json
 """
@@ -14,6 +15,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 import tempfile
@@ -36,6 +38,7 @@ from quorate_proto.v1.cluster_pb2 import GetClusterStatusResponse
 NODES = 3
 QUIET_S = 0.5  # before each restart, so that its pause is its own
 POLL_S = 0.05
+FROZEN_S = 3.0
 
 
 @dataclass
@@ -45,6 +48,8 @@ class Pauses:
     leader_restarted: list[float] = field(default_factory=list[float])
     follower_restarted: list[float] = field(default_factory=list[float])
     leader_killed: list[float] = field(default_factory=list[float])
+    leader_frozen: list[float] = field(default_factory=list[float])
+    follower_frozen: list[float] = field(default_factory=list[float])
     quiet: list[float] = field(default_factory=list[float])
 
 
@@ -104,6 +109,12 @@ class Cluster:
         self._processes[name].kill()
         await self._processes[name].wait()
 
+    async def freeze(self, name: str) -> None:
+        """SIGSTOP a node for a while."""
+        os.kill(self._processes[name].pid, signal.SIGSTOP)
+        await asyncio.sleep(FROZEN_S)
+        os.kill(self._processes[name].pid, signal.SIGCONT)
+
     async def end(self) -> None:
         """SIGKILL all of them."""
         await self._client.close()
@@ -128,7 +139,7 @@ class Cluster:
 
 
 async def measure(folder: Path, first_port: int, rounds: int) -> Pauses:
-    """Restart every node `rounds` times, then kill the leader as often."""
+    """Restart every node `rounds` times, then kill and freeze the leader as often."""
     pauses = Pauses()
     async with AsyncExitStack() as stack:
         cluster = Cluster(folder, first_port)
@@ -142,11 +153,14 @@ async def measure(folder: Path, first_port: int, rounds: int) -> Pauses:
         stack.callback(working.cancel)
         await load.next_answer()
 
-        async def felt(stop: Callable[[str], Awaitable[None]], name: str) -> float:
-            await asyncio.sleep(QUIET_S)
-            began = time.monotonic()
+        async def restart(stop: Callable[[str], Awaitable[None]], name: str) -> None:
             await stop(name)
             await cluster.start(name)
+
+        async def felt(what: Awaitable[None]) -> float:
+            await asyncio.sleep(QUIET_S)
+            began = time.monotonic()
+            await what
             await cluster.leader()
             await load.next_answer()
             if working.done():
@@ -157,12 +171,18 @@ async def measure(folder: Path, first_port: int, rounds: int) -> Pauses:
             for name in names:
                 led = await cluster.leader() == name
                 kind = pauses.leader_restarted if led else pauses.follower_restarted
-                kind.append(await felt(cluster.stop, name))
+                kind.append(await felt(restart(cluster.stop, name)))
             began = time.monotonic()
             await asyncio.sleep(4 * QUIET_S)
             pauses.quiet.append(load.longest_pause_since(began))
         for _ in range(max(rounds, len(pauses.leader_restarted))):
-            pauses.leader_killed.append(await felt(cluster.kill, await cluster.leader()))
+            leader = await cluster.leader()
+            pauses.leader_killed.append(await felt(restart(cluster.kill, leader)))
+            leader = await cluster.leader()
+            pauses.leader_frozen.append(await felt(cluster.freeze(leader)))
+            leader = await cluster.leader()
+            follower = next(name for name in names if name != leader)
+            pauses.follower_frozen.append(await felt(cluster.freeze(follower)))
     return pauses
 
 
@@ -205,6 +225,8 @@ def document(pauses: Pauses, rounds: int) -> dict[str, object]:
             "follower_restarted": summary(pauses.follower_restarted),
             "leader_restarted": summary(pauses.leader_restarted),
             "leader_killed": summary(pauses.leader_killed),
+            "follower_frozen": summary(pauses.follower_frozen),
+            "leader_frozen": summary(pauses.leader_frozen),
         },
         "leader_restarted_over_killed": round(ratio, 3),
     }
@@ -228,7 +250,14 @@ def main() -> None:
         f"  {what.replace('_', ' '):20} median {told_of['median_ms']:7.1f} ms"
         f"   range {told_of['least_ms']:.1f} to {told_of['most_ms']:.1f} ms"
         f"   (n = {told_of['count']})"
-        for what in ("quiet", "follower_restarted", "leader_restarted", "leader_killed")
+        for what in (
+            "quiet",
+            "follower_restarted",
+            "leader_restarted",
+            "leader_killed",
+            "follower_frozen",
+            "leader_frozen",
+        )
         if (told_of := summary(getattr(pauses, what))) is not None
     ]
     lines.append(f"  leader restarted / leader killed: {told['leader_restarted_over_killed']}")

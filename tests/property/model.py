@@ -70,7 +70,16 @@ class Voted:
     choice: str
 
 
-Fact = Members | Reading | Joined | Left | Called | Prolonged | Voted
+@dataclass(frozen=True)
+class Late:
+    """A ballot that came after the end by one clock, and before it by the cluster's."""
+
+    request_id: bytes
+    election: str
+    voter: str
+
+
+Fact = Members | Reading | Joined | Left | Called | Prolonged | Voted | Late
 
 
 class Model:
@@ -138,6 +147,11 @@ class Model:
 
     def ballots_in(self, election: str) -> list[Voted]:
         return [f for f in self.history if isinstance(f, Voted) and f.election == election]
+
+    def last_late(self, election: str, voter: str) -> Late | None:
+        late = [f for f in self.history if isinstance(f, Late)]
+        late = [f for f in late if (f.election, f.voter) == (election, voter)]
+        return late[-1] if late else None
 
     def counts(self, called: Called) -> list[int]:
         chosen = [ballot.choice for ballot in self.ballots_in(called.election)]
@@ -275,7 +289,13 @@ class Model:
             return Outcome.ELECTION_NOT_FOUND
         if self.group_of(voter) not in called.groups:
             return Outcome.GROUP_NOT_ALLOWED
-        if self.is_over(called) or reading.us >= self.end_us(called):
+        if self.is_over(called):
+            return Outcome.ELECTION_CLOSED
+        late = Late(wish.request_id, called.election, voter)
+        if self.last_late(called.election, voter) == late:
+            return Outcome.ELECTION_CLOSED
+        if reading.us >= self.end_us(called):
+            self.history.append(late)
             return Outcome.ELECTION_CLOSED
         if ballots:
             return Outcome.ALREADY_CAST

@@ -9,7 +9,7 @@ from quorate_proto.internal import command_pb2 as pb
 from quorate_replication.state import limits
 from quorate_replication.state.elections import decode_batch
 from quorate_replication.state.outcome import Outcome
-from quorate_replication.state.snapshot import digest
+from quorate_replication.state.snapshot import digest, dump, load
 
 from .state_commands import (
     END,
@@ -300,6 +300,7 @@ def test_every_rejection_is_told_by_its_name(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, scene: Scene, flaw: Outcome
 ) -> None:
     command, reading_us = scene(machine, monkeypatch, {flaw})
+    machine.read(reading_us, "n2")  # two of three: by the cluster's clock, too
     assert unchanged_by(machine, command, at_us=reading_us) is flaw
 
 
@@ -513,6 +514,37 @@ def test_a_rejected_ballot_may_be_repeated_and_then_counts(machine: Machine) -> 
     machine.given(create("ann", "chair"))
     assert machine.do(ballot) is Outcome.ACCEPTED
     assert machine.election("chair").tally == [1, 0]
+
+
+def test_a_ballot_that_was_late_by_one_clock_is_late_by_every_other(machine: Machine) -> None:
+    """Its voter was told so: the slower clock of another node must not count it after all."""
+    ballot = cast("bob", "yes")
+    assert machine.do(ballot, at_us=END) is Outcome.ELECTION_CLOSED
+    assert not machine.state.is_closed(machine.election("budget"))
+    assert unchanged_by(machine, ballot, at_us=END - 1) is Outcome.ELECTION_CLOSED
+    machine.given(extend("ann", end_us=END + HOUR))
+    assert unchanged_by(machine, ballot) is Outcome.ELECTION_CLOSED
+    assert machine.election("budget").tally == [0, 0]
+
+
+def test_another_ballot_of_the_same_voter_is_in_time_by_a_slower_clock(machine: Machine) -> None:
+    assert machine.do(cast("bob", "yes"), at_us=END) is Outcome.ELECTION_CLOSED
+    assert machine.do(cast("bob", "yes"), at_us=END - 1) is Outcome.ACCEPTED
+
+
+def test_a_late_ballot_is_known_after_a_snapshot_and_not_before_it_was_cast(
+    machine: Machine,
+) -> None:
+    before = machine.state.freeze()
+    empty = digest(before)
+    ballot = cast("bob", "yes")
+    machine.read(END, "n1")
+    clock_only = digest(machine.state)
+    assert machine.do(ballot, at_us=END) is Outcome.ELECTION_CLOSED
+    assert digest(machine.state) != clock_only
+    assert digest(before) == empty
+    machine.state = load(dump(machine.state))
+    assert unchanged_by(machine, ballot, at_us=END - 1) is Outcome.ELECTION_CLOSED
 
 
 def extend_by_an_hour(creator: str, *, request_id: bytes) -> pb.Command:

@@ -292,7 +292,7 @@ def test_a_newer_version_is_refused_by_number() -> None:
         ([HEADER, pb.SnapshotRecord()], "a kind that we do not know"),
         (
             [HEADER, pb.SnapshotRecord(participation=pb.ParticipationChunk())],
-            "participation without an election",
+            "participation that follows no election",
         ),
         (
             [

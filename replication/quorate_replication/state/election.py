@@ -24,6 +24,9 @@ class Election:
     tally: list[int]
     participation: SortedMap[bytes] = field(default_factory=SortedMap[bytes])
     extensions: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    late: SortedMap[bytes] = field(default_factory=SortedMap[bytes])
+    """The last ballot of a voter that was rejected by one clock, while the cluster's had not closed
+    the election yet: repeated through a node whose clock is slower it would be counted."""
 
     def copy(self) -> "Election":
         """Return one that changes apart from this one; the ballots are not copied yet."""
@@ -32,6 +35,7 @@ class Election:
             tally=self.tally.copy(),
             participation=self.participation.copy(),
             extensions=self.extensions.copy(),
+            late=self.late.copy(),
         )
 
     def is_closed(self, cluster_us: int) -> bool:

@@ -49,9 +49,11 @@ class FrozenElections:
 
         What the live state or another frozen one shares with it stays theirs.
         """
-        ballots = [election.participation.freeze() for _, election in self.elections.in_order()]
+        elections = [election for _, election in self.elections.in_order()]
+        ballots = [election.participation.freeze() for election in elections]
+        late = [election.late.freeze() for election in elections if election.late]
         yield from self.elections.dismantle()
-        for view in (self.voters, *ballots):
+        for view in (self.voters, *ballots, *late):
             yield from view.dismantle()
 
 
@@ -176,7 +178,12 @@ class Elections:
             return Outcome.ELECTION_NOT_FOUND
         if voter.group not in election.groups:
             return Outcome.GROUP_NOT_ALLOWED
+        if election.is_closed(self.clock.now_us):
+            return Outcome.ELECTION_CLOSED
+        if election.late.get(name) == command.request_id:
+            return Outcome.ELECTION_CLOSED  # as it was told the first time
         if not election.takes(self.clock.now_us, reading_us):
+            self._changing(election).late[name] = command.request_id
             return Outcome.ELECTION_CLOSED
         return self._changing(election).count(voter.name, command.choice, command.request_id)
 

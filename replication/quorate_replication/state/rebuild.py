@@ -4,16 +4,19 @@ Only what `snapshot.dump` would write is taken: each kind of record in its place
 order without repetition, so that one state has one stream.
 """
 
+from collections.abc import Iterable
+
 from quorate_proto.internal import snapshot_pb2 as pb
 from quorate_replication.state.clock import ClusterClock
 from quorate_replication.state.election import Election
 from quorate_replication.state.elections import Elections
 from quorate_replication.state.outcome import Outcome
+from quorate_replication.state.sorted_map import SortedMap
 
-SNAPSHOT_VERSION = 1
+SNAPSHOT_VERSION = 2
 """The newest stream that this code writes and reads."""
 
-_PLACES = {"header": 0, "clock": 1, "voter": 2, "election": 3, "participation": 3}
+_PLACES = {"header": 0, "clock": 1, "voter": 2, "election": 3, "participation": 3, "late": 3}
 
 
 class SnapshotError(ValueError):
@@ -28,7 +31,8 @@ class Rebuilder:
         self._election: Election | None = None
         self._place = 0
         self._headed = False
-        self._last_voter = self._last_election = self._last_participant = ""
+        self._last_voter = self._last_election = ""
+        self._last_participant = self._last_late = ""
 
     def take(self, record: pb.SnapshotRecord) -> None:
         """Add what a record holds. Raises SnapshotError."""
@@ -52,6 +56,8 @@ class Rebuilder:
                 self._begin_election(record.election)
             case "participation":
                 self._participation(record.participation)
+            case "late":
+                self._late(record.late)
 
     def _header(self, header: pb.SnapshotHeader) -> None:
         if header.version > SNAPSHOT_VERSION:
@@ -78,7 +84,7 @@ class Rebuilder:
 
     def _begin_election(self, record: pb.ElectionState) -> None:
         self._last_election = _next(self._last_election, record.name)
-        self._last_participant = ""
+        self._last_participant = self._last_late = ""
         self._election = Election(
             name=record.name,
             creator=record.creator,
@@ -93,17 +99,26 @@ class Rebuilder:
         self.state.add_election(self._election)
 
     def _participation(self, chunk: pb.ParticipationChunk) -> None:
+        if self._election is None or self._last_late:
+            raise SnapshotError("snapshot: participation that follows no election")
+        ballots = self._election.participation
+        self._last_participant = _fill(ballots, chunk.participants, self._last_participant)
+
+    def _late(self, chunk: pb.LateChunk) -> None:
         if self._election is None:
-            raise SnapshotError("snapshot: participation without an election")
-        participation, last = self._election.participation, self._last_participant
-        for participant in chunk.participants:
-            name = participant.voter_name
-            last = _next(last, name)
-            participation[name] = participant.request_id
-        self._last_participant = last
+            raise SnapshotError("snapshot: late ballots that follow no election")
+        self._last_late = _fill(self._election.late, chunk.participants, self._last_late)
 
 
 _OUTCOMES = frozenset(map(int, Outcome))
+
+
+def _fill(ballots: SortedMap[bytes], chunk: Iterable[pb.Participant], last: str) -> str:
+    """Enter ballots by name, all after `last`; return the last name."""
+    for participant in chunk:
+        last = _next(last, participant.voter_name)
+        ballots[last] = participant.request_id
+    return last
 
 
 def _next(last: str, name: str) -> str:

@@ -154,6 +154,9 @@ def _frames_of(frozen: FrozenElections) -> Iterator[bytes]:
         ballots = election.participation.in_order()
         while some := list(islice(ballots, PARTICIPANTS_PER_RECORD)):
             yield _frame(_participation_record(some))
+        late = election.late.in_order()
+        while some := list(islice(late, PARTICIPANTS_PER_RECORD)):
+            yield _frame(_late_record(some))
 
 
 def _clock_record(clock: ClusterClock) -> pb.ClockState:
@@ -182,9 +185,13 @@ def _election_record(election: Election) -> pb.ElectionState:
     )
 
 
-def _participation_record(ballots: list[tuple[str, bytes]]) -> pb.SnapshotRecord:
-    record = pb.SnapshotRecord()
-    add = record.participation.participants.add
-    for voter_name, request_id in ballots:
-        add(voter_name=voter_name, request_id=request_id)
-    return record
+def _participation_record(ballots: Iterable[tuple[str, bytes]]) -> pb.SnapshotRecord:
+    return pb.SnapshotRecord(participation=pb.ParticipationChunk(participants=_named(ballots)))
+
+
+def _late_record(ballots: Iterable[tuple[str, bytes]]) -> pb.SnapshotRecord:
+    return pb.SnapshotRecord(late=pb.LateChunk(participants=_named(ballots)))
+
+
+def _named(ballots: Iterable[tuple[str, bytes]]) -> Iterator[pb.Participant]:
+    return (pb.Participant(voter_name=name, request_id=request_id) for name, request_id in ballots)

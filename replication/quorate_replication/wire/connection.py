@@ -23,13 +23,17 @@ from quorate_replication.wire.tls import peer_name
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """This member, to its connections. What `greeter` and `events` raise is theirs to handle."""
+    """This member, to its connections. What `greeter` and `events` raise is theirs to handle.
+
+    `source`: the address that it dials from, see `sockets.source_of`.
+    """
 
     name: str
     others: frozenset[str]
     greeter: Greeter
     events: NetworkEvents
     patience: Patience
+    source: str | None
 
 
 class Connection(asyncio.Protocol):

@@ -17,6 +17,7 @@ from quorate_replication.wire.quiet import QuietLog
 from quorate_replication.wire.sockets import (
     Located,
     Resolver,
+    bind_source,
     refuse_itself,
     split_address,
     tune,
@@ -120,6 +121,8 @@ class Dialler:
         try:
             sock.setblocking(False)
             tune(sock)
+            if self._local.source is not None:
+                bind_source(sock, self._local.source, address)
             async with asyncio.timeout(self._local.patience.connect_s):
                 await self._loop.sock_connect(sock, address)
             refuse_itself(sock)

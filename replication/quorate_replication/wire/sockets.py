@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -9,6 +10,8 @@ from quorate_replication.errors import EngineStartError
 
 BACKLOG = 128
 MAX_PORT = 65535
+_USUAL_LOOPBACK = "127.0.0.1"
+_BIND_ADDRESS_NO_PORT = 24  # Linux: the port is chosen at the connect (`socket` knows it from 3.12)
 _OPTIONS = (
     (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
     (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
@@ -51,6 +54,33 @@ def tune(sock: socket.socket) -> None:
         option = getattr(socket, name, None)
         if option is not None:
             sock.setsockopt(level, option, value)
+
+
+def source_of(bind: str) -> str | None:
+    """Return the loopback address of its own that a member listens on; None if it has none.
+
+    It dials other loopback addresses from there, so that members who share a machine can be told
+    apart by the packets between them, and cut off from each other.
+    """
+    host, _ = split_address(bind)
+    return host if _is_loopback(host) and host != _USUAL_LOOPBACK else None
+
+
+def bind_source(sock: socket.socket, source: str, address: SocketAddress) -> None:
+    """Let a socket be dialled from `source` if `address`, which it will dial, is a loopback one.
+
+    From a loopback address nothing else can be reached. Raises OSError.
+    """
+    if _is_loopback(str(address[0])):
+        sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+        sock.bind((source, 0))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def refuse_itself(sock: socket.socket) -> None:

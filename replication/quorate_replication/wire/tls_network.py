@@ -14,7 +14,7 @@ from quorate_replication.wire.inbound import Listener
 from quorate_replication.wire.messages import Message
 from quorate_replication.wire.network import NetworkEvents
 from quorate_replication.wire.patience import Patience
-from quorate_replication.wire.sockets import Resolver, listen, resolve
+from quorate_replication.wire.sockets import Resolver, listen, resolve, source_of
 from quorate_replication.wire.tls import check_own_name, client_context, server_context
 
 
@@ -61,7 +61,8 @@ class TlsNetwork:
         sockets = await listen(self._bind)
         self.port = sockets[0].getsockname()[1]
         others = frozenset(self._addresses)
-        local = Local(self._name, others, self._greeter, events, self._patience)
+        source = source_of(self._bind)
+        local = Local(self._name, others, self._greeter, events, self._patience, source)
         self._listener = Listener(local, server)
         self._listener.open(sockets)
         self._diallers = {
