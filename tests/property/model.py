@@ -289,19 +289,21 @@ class Model:
             return Outcome.ELECTION_NOT_FOUND
         if self.group_of(voter) not in called.groups:
             return Outcome.GROUP_NOT_ALLOWED
-        if self.is_over(called):
-            return Outcome.ELECTION_CLOSED
-        late = Late(wish.request_id, called.election, voter)
-        if self.last_late(called.election, voter) == late:
-            return Outcome.ELECTION_CLOSED
-        if reading.us >= self.end_us(called):
-            self.history.append(late)
+        if self._comes_too_late(called, Late(wish.request_id, called.election, voter), reading):
             return Outcome.ELECTION_CLOSED
         if ballots:
             return Outcome.ALREADY_CAST
         if wish.choice not in called.choices:
             return Outcome.CHOICE_NOT_FOUND
         return self._establish(Voted(wish.request_id, called.election, voter, wish.choice))
+
+    def _comes_too_late(self, called: Called, ballot: Late, reading: Reading) -> bool:
+        if self.is_over(called) or self.last_late(ballot.election, ballot.voter) == ballot:
+            return True
+        if reading.us < self.end_us(called):
+            return False
+        self.history.append(ballot)
+        return True
 
 
 def _flaw_of(new: Called) -> Outcome | None:
