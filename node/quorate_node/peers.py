@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from time import monotonic_ns
 
 import grpc
 
@@ -38,7 +39,7 @@ class _Peer:
     member: Member
     stub: "cluster_pb2_grpc.ClusterServiceAsyncStub"  # quoted: only its stubs have it
     status: pb.NodeStatus
-    offset_us: int | None = None  # its clock minus ours; None while it does not answer
+    beyond_us: int | None = None  # its clock minus our monotonic one; None: it does not answer
 
 
 class Peers:
@@ -71,8 +72,14 @@ class Peers:
 
     @property
     def offset_us(self) -> int:
-        """How far this clock is from the members' median."""
-        return own_offset_us(p.offset_us for p in self._peers if p.offset_us is not None)
+        """How far this clock is from the members' median, at this moment.
+
+        The members' clocks are kept as distances from the monotonic clock, which nobody sets: so a
+        jump of this machine's clock is seen at once, and not when the members are asked again.
+        """
+        own_us = self._clock_us() - _monotonic_us()
+        told = (peer.beyond_us for peer in self._peers)
+        return own_offset_us(theirs_us - own_us for theirs_us in told if theirs_us is not None)
 
     def clock_is_sane(self) -> bool:
         """Tell whether this clock is near enough to the members' median, as far as is known."""
@@ -95,23 +102,23 @@ class Peers:
             await channel.close()
 
     async def _ask(self, peer: _Peer, digest_within_s: float | None) -> pb.NodeStatus:
-        before_us = self._clock_us()
+        before_us = _monotonic_us()
         request = pb.GetNodeStatusRequest(include_digest=digest_within_s is not None)
         timeout_s = TIMEOUT_S if digest_within_s is None else digest_within_s
         try:
             reply = await peer.stub.GetNodeStatus(request, timeout=timeout_s)
         except grpc.aio.AioRpcError:
-            peer.status, peer.offset_us = _unreachable(peer.member), None
+            peer.status, peer.beyond_us = _unreachable(peer.member), None
             return peer.status
-        after_us = self._clock_us()
+        after_us = _monotonic_us()
         if digest_within_s is None:  # making a digest takes time, which would look like an offset
             theirs_us = reply.node.clock.ToMicroseconds()
-            peer.offset_us = theirs_us - (before_us + after_us) // 2
+            peer.beyond_us = theirs_us - (before_us + after_us) // 2
         peer.status = reply.node
         return peer.status
 
     def _mention_clock(self) -> None:
-        told = sum(peer.offset_us is not None for peer in self._peers)
+        told = sum(peer.beyond_us is not None for peer in self._peers)
         self.clock_is_known |= 2 * (told + 1) > len(self._peers) + 1
         if not self.clock_is_known:
             return
@@ -125,6 +132,10 @@ class Peers:
         elif self._said_mad and not mad:
             log.warning("this machine's clock agrees with the members' again")
         self._said_mad = mad
+
+
+def _monotonic_us() -> int:
+    return monotonic_ns() // 1000
 
 
 def _channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:

@@ -1,10 +1,16 @@
 """Which clock is mad: a minority of mad ones never makes a good one insane, nor passes for sane."""
 
+import asyncio
+from time import time_ns
+
+import grpc
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate_node.config import Member
 from quorate_node.peers import Peers, own_offset_us
+from quorate_proto.v1 import cluster_pb2 as pb
+from quorate_proto.v1 import cluster_pb2_grpc
 
 SPREAD_US = 500_000  # how far good clocks are from the true time
 MAD = st.integers(-(10**15), 10**15)
@@ -67,3 +73,45 @@ async def test_a_clock_is_not_called_sane_before_a_majority_told_the_time() -> N
         assert not peers.clock_is_sane()
     finally:
         await peers.close()
+
+
+class Clock(cluster_pb2_grpc.ClusterServiceServicer):
+    """A member that tells the time, and nothing else."""
+
+    async def GetNodeStatus(  # noqa: N802 - gRPC dictates the name
+        self, request: pb.GetNodeStatusRequest, context: object
+    ) -> pb.GetNodeStatusResponse:
+        del request, context
+        reply = pb.GetNodeStatusResponse()
+        reply.node.clock.FromMicroseconds(time_ns() // 1000)
+        return reply
+
+    async def GetClusterStatus(  # noqa: N802 - as above
+        self, request: pb.GetClusterStatusRequest, context: object
+    ) -> pb.GetClusterStatusResponse:
+        del request, context
+        return pb.GetClusterStatusResponse()
+
+
+async def test_a_clock_that_jumps_is_found_out_before_anybody_is_asked_again() -> None:
+    server = grpc.aio.server()
+    cluster_pb2_grpc.add_ClusterServiceServicer_to_server(Clock(), server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    others = [Member(name=name, client=address, peer="127.0.0.1:2") for name in ("n2", "n3")]
+    jump_us = 0
+    peers = Peers(others, None, lambda: time_ns() // 1000 + jump_us, limit_us=2_000_000)
+    asking = asyncio.create_task(peers.run())
+    try:
+        async with asyncio.timeout(30):
+            while not peers.clock_is_sane():  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.01)
+        for jump_us in (3_000_000, -3_000_000):
+            assert not peers.clock_is_sane()
+            assert abs(peers.offset_us - jump_us) < SPREAD_US
+        jump_us = 0
+        assert peers.clock_is_sane()
+    finally:
+        asking.cancel()
+        await peers.close()
+        await server.stop(None)
