@@ -1,4 +1,4 @@
-.PHONY: demo test simulate venv dev clean help
+.PHONY: demo test simulate chaos venv dev clean help
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,12 @@ SIMULATE += $(if $(NODES),--nodes $(NODES)) $(if $(MUTATION),--mutation $(MUTATI
 
 simulate: .venv/ready  ## crashes, cuts and clocks under virtual time: SEEDS=10000, or SEED=7 NODES=5 TRACE=1
 	@PYTHONPATH=tests .venv/bin/python -m simulation.run $(SIMULATE)
+
+CHAOS = --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(if $(NODES),--nodes $(NODES))
+CHAOS += $(if $(KINDS),--kinds $(KINDS)) $(if $(BREAK),--break $(BREAK)) $(if $(OUT),--out $(OUT))
+
+chaos: .venv/ready  ## real nodes under real faults, judged: SECONDS=600, or SEED=7 NODES=5 KINDS=kill-all,latency
+	@PYTHONPATH=tests .venv/bin/python -m chaos.run $(CHAOS)
 
 venv: .venv/ready  ## set up .venv with the quorate commands
 
