@@ -124,6 +124,7 @@ class Application:
         self, request_id: bytes, name: str, group: str, public_key: bytes, timeout_s: float
     ) -> Outcome:
         """Put a voter on the roll, or give her a new key and group. Raises ClusterError."""
+        self._check_clock()  # a reading goes with everything that is proposed
         command = pb.RegisterVoter(
             request_id=request_id,
             name=shorten.name(name),
@@ -134,6 +135,7 @@ class Application:
 
     async def unregister(self, request_id: bytes, name: str, timeout_s: float) -> Outcome:
         """Take a voter off the roll. Raises ClusterError."""
+        self._check_clock()
         command = pb.UnregisterVoter(request_id=request_id, name=shorten.name(name))
         return await self._replica.propose(pb.Command(unregister_voter=command), timeout_s)
 

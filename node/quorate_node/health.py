@@ -51,8 +51,10 @@ class _Door:
         try:
             settings = tomllib.loads(config.read_text(encoding="utf-8"))
             address = os.environ.get(ADDRESS_VARIABLE) or _text(settings["listen"]["client"])
-            ca = None if settings.get("lab") else config.parent / _text(settings["tls"]["ca"])
-            return cls(_dialled(address), _text(settings["name"]), ca and ca.read_bytes())
+            ca = None
+            if not settings.get("lab"):
+                ca = (config.parent / _text(settings["tls"]["ca"])).read_bytes()
+            return cls(_dialled(address), _text(settings["name"]), ca)
         except OSError as flaw:
             raise HealthError(f"cannot read {flaw.filename}: {flaw.strerror}") from None
         except (ValueError, KeyError, TypeError):

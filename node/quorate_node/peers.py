@@ -67,6 +67,7 @@ class Peers:
             for member, channel in zip(others, self._channels, strict=True)
         ]
         self._said_mad = False
+        self._trusted_us: int | None = None  # this clock minus the monotonic one, when it was sane
         self.clock_is_known = False
         """Whether so many members once told the time that theirs and ours were a majority."""
 
@@ -84,6 +85,20 @@ class Peers:
     def clock_is_sane(self) -> bool:
         """Tell whether this clock is near enough to the members' median, as far as is known."""
         return self.clock_is_known and abs(self.offset_us) <= self._limit_us
+
+    def reading_us(self) -> int:
+        """Return the time that goes into the log: this clock, or what it would be without a jump.
+
+        While it is away from the members' median, the time goes on from when it was last near it,
+        by the monotonic clock. A mad reading in the log would count for as long as nobody replaces
+        it, and with that of another member that goes mad later it would be a majority.
+        """
+        monotonic_us = _monotonic_us()
+        if self.clock_is_sane() or self._trusted_us is None:
+            own_us = self._clock_us()
+            self._trusted_us = own_us - monotonic_us if self.clock_is_known else None
+            return own_us
+        return monotonic_us + self._trusted_us
 
     async def run(self) -> None:
         """Ask for ever."""

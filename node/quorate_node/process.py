@@ -71,11 +71,11 @@ async def _run(
 ) -> None:
     secret, credentials = checked
     check_address(config.listen.peer, "peers")
-    replica = Replica(lambda applied: RaftEngine(options, applied), config.name, clock_us)
     others = [member for member in config.members if member.name != config.name]
     dialling = None if config.lab else credentials.for_dialling()
     peers = Peers(others, dialling, clock_us, int(config.max_clock_offset_s * 1e6))
     stack.push_async_callback(peers.close)
+    replica = Replica(lambda applied: RaftEngine(options, applied), config.name, peers.reading_us)
     own = OwnStatus(config, replica, peers, clock_us)
     identity = Identity(secret, config.cluster_id)
     application = Application(replica, identity, clock_us, peers.clock_is_sane)
@@ -92,8 +92,8 @@ async def _run(
     members = [member.name for member in config.members]
     async with asyncio.TaskGroup() as tasks:
         running = [
-            tasks.create_task(announce_members(replica, members), name="members"),
-            tasks.create_task(close_on_time(replica, config.name, clock_us), name="closer"),
+            tasks.create_task(announce_members(replica, members, peers), name="members"),
+            tasks.create_task(close_on_time(replica, config.name, peers), name="closer"),
             tasks.create_task(peers.run(), name="peers"),
             tasks.create_task(_tell_readiness(own, servers), name="readiness"),
         ]

@@ -69,5 +69,6 @@ def _mark(config: NodeConfig) -> None:
         raise SetupError(str(flaw)) from None
     if membership.standing is not Standing.REPLACING:
         raise SetupError(
-            f"{config.data_dir} is not empty: it is a voter's, and it is intact; nothing was changed"
+            f"{config.data_dir} is not empty: it holds what {config.name} votes with; nothing was"
+            " changed"
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from chaos.tools import ToolError, eventually, missing, run
 
-SIZE_MB = 64
+SIZE_MB = 256  # an hour's snapshots, two at a time; sparse
 _TOOLS = ("mount", "umount", "losetup", "mkfs.ext4", "fsfreeze")
 _MKFS = ("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0")
 # Only a sync writes: else the kernel commits every five seconds, and cuts lose less.

@@ -82,7 +82,8 @@ class _Side(asyncio.Protocol):
             while self._held and self._held[0][0] <= now:
                 _, data = self._held.popleft()
                 self._held_bytes -= len(data)
-                other.transport.write(data)
+                if not other.transport.is_closing():  # else nobody is there to hear it
+                    other.transport.write(data)
             if self._held and self._timer is None:
                 self._timer = self._loop.call_at(self._held[0][0], self._on_time)
             if self.ended and not self._held:  # during a cut the other side hears nothing of it

@@ -19,7 +19,7 @@ from chaos.nodes import NodeEnded
 from chaos.progress import follow
 from chaos.records import NodeFinal, Run
 from chaos.schedule import schedule
-from chaos.stage import Stage
+from chaos.stage import SNAPSHOT_ENTRIES, Stage
 from quorate_client import QuorateError
 from quorate_client.processes import node_command
 
@@ -52,8 +52,14 @@ class Options:
 async def play(options: Options, folder: Path, console: Console) -> tuple[Run, list[str]]:
     """Make a run in `folder`; return its record, and answers that no call should have got."""
     dice = random.Random(f"{options.seed}")  # noqa: S311 - dice, not keys
+    # The longer it lasts the larger its snapshots become: they must not be all that nodes do.
+    entries = max(SNAPSHOT_ENTRIES, int(2 * options.seconds))
     stage = Stage(
-        folder / "stage", nodes=options.nodes, dice=dice, command=_command(options.broken)
+        folder / "stage",
+        nodes=options.nodes,
+        dice=dice,
+        snapshot_entries=entries,
+        command=_command(options.broken),
     )
     async with stage, Workload(stage.profile, dice, options.size) as load:
         scene = _Scene(options, stage, load)

@@ -13,19 +13,20 @@ import asyncio
 import random
 import shutil
 import signal
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from chaos import clocks, disks, namespace
+from chaos import disks
 from chaos.clocks import Clocks
 from chaos.disks import Disk
-from chaos.kinds import Need, kinds_for
+from chaos.kinds import kinds_for
 from chaos.network import Network
 from chaos.nodes import NodeEnded, NodeProcess
+from chaos.possible import left_out
 from chaos.setting_up import set_up
 from chaos.tools import eventually
 from chaos.views import Views, agreed_leader
@@ -107,14 +108,7 @@ class Stage:
     @property
     def left_out(self) -> dict[str, str]:
         """The kinds of fault that can't be made here, and why."""
-        lacks: dict[Need, str] = {
-            "disks": disks.why_not(),
-            "packets": namespace.why_not(),
-            "clocks": clocks.why_not(),
-        }
-        every = kinds_for(len(self.names)).values()
-        whys = {kind.name: "; ".join(filter(None, map(lacks.get, kind.needs))) for kind in every}
-        return {name: why for name, why in whys.items() if why}
+        return left_out(len(self.names))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -191,30 +185,33 @@ class Stage:
         return await self._views.status(name, include_digest=include_digest, timeout_s=timeout_s)
 
     async def wait_ready(self, *names: str, patience_s: float = 30.0) -> None:
-        """Wait until these nodes (or all) are ready.
+        """Wait until these nodes (or all) are ready at once, and follow one leader in one term.
 
         Raises NodeEnded, with its last line, if one ends or does not become ready.
         """
+        said: dict[str, str] = {}
 
-        async def wait(name: str) -> None:
-            said = "nothing"
-
-            async def is_ready() -> bool:
-                nonlocal said
+        async def at_one() -> bool:
+            waiting = names or self.names
+            for name in waiting:
                 if not self.running(name):
                     raise NodeEnded(self.ending(name))
-                status = await self.status(name)
-                said = "nothing" if status is None else status.not_ready_reason
-                return status is not None and status.ready
+            answers = await asyncio.gather(*(self.status(name) for name in waiting))
+            views = [answer for answer in answers if answer is not None]
+            said.update(
+                (name, "nothing" if view is None else view.not_ready_reason)
+                for name, view in zip(waiting, answers, strict=True)
+            )
+            leaders = {(view.term, view.leader_name) for view in views}
+            return len(leaders) == 1 and [view.ready for view in views] == [True] * len(waiting)
 
-            try:
-                await eventually(is_ready, f"{name} is ready", patience_s, look_s=0.05)
-            except TimeoutError:
-                raise NodeEnded(
-                    f"{name} is not ready after {patience_s:g} s; it says: {said}"
-                ) from None
-
-        await self.each(wait, names or None)
+        try:
+            await eventually(at_one, "all are ready", patience_s, look_s=0.05)
+        except TimeoutError:
+            told = "; ".join(f"{name} says: {why}" for name, why in said.items() if why)
+            raise NodeEnded(
+                f"not ready after {patience_s:g} s: {told or 'they follow different leaders'}"
+            ) from None
 
     async def find_leader(self) -> str:
         """Return whom a majority takes for the leader now; empty if there is none."""
@@ -230,15 +227,6 @@ class Stage:
             return await self.find_leader() or None
 
         return await eventually(found, "a majority agrees on a leader", patience_s)
-
-    async def indexes(self) -> Mapping[str, tuple[int, int]]:
-        """Return the commit index and the applied index of each node that answers."""
-        answers = {name: await self.status(name) for name in self.names}
-        return {
-            name: (answer.commit_index, answer.applied_index)
-            for name, answer in answers.items()
-            if answer is not None
-        }
 
     # ------------------------------------------------------------------ up and down
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from chaos.relays import Relay
+from chaos.tools import eventually
 
 SOON_S = 0.3  # in which nothing may pass a cut
 
@@ -92,9 +93,11 @@ async def test_who_hangs_up_during_a_cut_is_not_heard_of_before_it_is_healed(rel
     assert len(relay.sides) == sides == 2
     relay.weather.cut = False
     relay.changed()
-    async with asyncio.timeout(5):
-        while relay.sides:
-            await asyncio.sleep(0.01)
+
+    async def ended() -> bool:
+        return not relay.sides
+
+    await eventually(ended, "both sides have ended")
 
 
 async def test_a_reset_breaks_connections_and_lets_new_ones_be_made(relay: Relay) -> None:

@@ -78,7 +78,7 @@ THREE, FIVE = ("n1", "n2", "n3"), ("n1", "n2", "n3", "n4", "n5")
 @pytest.mark.parametrize(
     ("nodes", "faults", "can"),
     [
-        (THREE, [[]], True),
+        (THREE, [[to_nodes()]], True),
         (THREE, [[to_nodes("n1")]], True),
         (THREE, [[to_nodes("n1", "n2")]], False),
         (THREE, [[to_nodes("n1"), to_nodes("n2"), to_nodes("n3")]], True),  # one after another

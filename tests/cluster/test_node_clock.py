@@ -28,7 +28,14 @@ def cluster(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LocalCluster]:
     made = LocalCluster(tmp_path_factory.mktemp("clock") / "cluster", lab=True)
-    prefix = ("env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", str(request.param))
+    prefix = (
+        "env",
+        "FAKETIME_DONT_FAKE_MONOTONIC=1",
+        "FAKETIME_FORCE_MONOTONIC_FIX=0",
+        "faketime",
+        "-f",
+        str(request.param),
+    )
     try:
         for name in ("n1", "n2"):  # both first: between two clocks nobody can tell
             made.start(name)
@@ -112,7 +119,14 @@ def test_a_mad_node_is_mad_from_its_first_answer_on(cluster: LocalCluster) -> No
         token = sane.login(student)
     offset = eventually(partial(mad_status, cluster), "it compared").clock_offset.ToSeconds()
     cluster.kill(MAD)
-    prefix = ("env", "FAKETIME_DONT_FAKE_MONOTONIC=1", "faketime", "-f", f"{offset:+d}s")
+    prefix = (
+        "env",
+        "FAKETIME_DONT_FAKE_MONOTONIC=1",
+        "FAKETIME_FORCE_MONOTONIC_FIX=0",
+        "faketime",
+        "-f",
+        f"{offset:+d}s",
+    )
     cluster.start(MAD, prefix=prefix)
     with CourseClient(cluster.endpoints[MAD], timeout_s=2) as mad:
         while mad_status(cluster) is None:

@@ -106,9 +106,12 @@ async def test_a_clock_that_jumps_is_found_out_before_anybody_is_asked_again() -
         async with asyncio.timeout(30):
             while not peers.clock_is_sane():  # noqa: ASYNC110 - there is no event to wait for
                 await asyncio.sleep(0.01)
+        assert abs(peers.reading_us() - time_ns() // 1000) < SPREAD_US
         for jump_us in (3_000_000, -3_000_000):
             assert not peers.clock_is_sane()
             assert abs(peers.offset_us - jump_us) < SPREAD_US
+            # What goes into the log is the time as it would be without the jump.
+            assert abs(peers.reading_us() - time_ns() // 1000) < SPREAD_US
         jump_us = 0
         assert peers.clock_is_sane()
     finally:

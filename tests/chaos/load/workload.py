@@ -19,6 +19,7 @@ from chaos.records import NodeFinal, Op
 from quorate_client import AsyncClient, Profile
 
 CALL_S = 20.0  # longer than any fault lasts
+IMPATIENT_S = 0.8  # every third voter gives up so soon, and is left with a question
 ONE_NODE_S = 5.0  # a reader's node may be down
 CLOSE_S = 30.0  # for the last elections to be closed everywhere
 
@@ -102,7 +103,8 @@ class Workload:
             begin(self._elections.keep_creating(officer, stopping))
             begin(self._voting.keep_asking_again(resolver, stopping))
             for number in range(size.casters):
-                clients = [await self._client(self._profile, CALL_S) for _ in range(2)]
+                patience_s = CALL_S if number % 3 else IMPATIENT_S
+                clients = [await self._client(self._profile, patience_s) for _ in range(2)]
                 process = f"caster-{number}"
                 begin(self._voting.keep_casting(process, clients, size.pause_s, stopping))
             for node in self._profile.nodes:
