@@ -38,6 +38,11 @@ def node_command(config: Path) -> list[str]:
     return [sys.executable, "-m", "quorate_node", "--config", str(config)]
 
 
+def replace_command(config: Path) -> list[str]:
+    """The command line that marks a node's empty data folder as a lost disk's replacement."""
+    return [sys.executable, "-m", "quorate_node", "replace", "--config", str(config)]
+
+
 def check_command(directory: Path, *, as_json: bool) -> list[str]:
     """The command line that verifies a node's data folder."""
     flags = ["--json"] if as_json else []
@@ -228,5 +233,5 @@ def _is_node(pid: int, directory: Path) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return True
-    inside = os.fsencode(f"{directory.absolute()}{os.sep}")
+    inside = os.fsencode(f"{directory.resolve()}{os.sep}")
     return inside in command  # else the number was used again

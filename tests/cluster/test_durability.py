@@ -271,7 +271,8 @@ def test_strangers_at_the_peer_ports_of_a_lab_cost_nothing(
     stranger = LocalCluster(tmp_path / "stranger", lab=True)  # another CA, the same names
     with ExitStack() as stack, voting(cluster) as ballots:
         for node in cluster.plan.nodes:
-            address = ("127.0.0.1", node.peer_port)
+            host, _, port = node.peer.rpartition(":")
+            address = (host, int(port))
             for _ in range(20):
                 idle = stack.enter_context(socket.create_connection(address))
                 del idle  # says nothing, and stays

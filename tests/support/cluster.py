@@ -33,7 +33,7 @@ def free_ports(count: int) -> int:
             for port in range(first, first + count):
                 listener = socket.socket()
                 sockets.append(listener)
-                listener.bind(("127.0.0.1", port))
+                listener.bind(("", port))  # on every address: members have some of their own
         except OSError:
             continue
         else:

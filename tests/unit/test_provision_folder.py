@@ -124,11 +124,11 @@ def test_a_node_knows_itself_and_every_member(tmp_path: Path) -> None:
         "listen": {
             "client": "127.0.0.1:7402",
             "officer": "127.0.0.1:7502",
-            "peer": "127.0.0.1:7602",
+            "peer": "127.0.1.2:7602",
         },
         "tls": {"ca": "ca.pem", "certificate": "node.pem", "key": "node.key"},
         "members": [
-            {"name": f"n{i}", "client": f"127.0.0.1:740{i}", "peer": f"127.0.0.1:760{i}"}
+            {"name": f"n{i}", "client": f"127.0.0.1:740{i}", "peer": f"127.0.1.{i}:760{i}"}
             for i in (1, 2, 3)
         ],
     }

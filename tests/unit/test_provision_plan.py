@@ -9,9 +9,15 @@ from quorate_client.provision import NodePlan, Plan, plan_cluster
 def test_ports_count_up_from_the_client_port() -> None:
     plan = plan_cluster(nodes=2, client_port=7401)
     assert [(n.name, n.client, n.officer, n.peer) for n in plan.nodes] == [
-        ("n1", "127.0.0.1:7401", "127.0.0.1:7501", "127.0.0.1:7601"),
-        ("n2", "127.0.0.1:7402", "127.0.0.1:7502", "127.0.0.1:7602"),
+        ("n1", "127.0.0.1:7401", "127.0.0.1:7501", "127.0.1.1:7601"),
+        ("n2", "127.0.0.1:7402", "127.0.0.1:7502", "127.0.1.2:7602"),
     ]
+
+
+def test_only_on_the_loopback_address_have_nodes_another_one_for_their_peers() -> None:
+    for host in ("localhost", "127.0.0.2", "10.0.0.1", "n1.example.org"):
+        nodes = plan_cluster(nodes=2, client_port=7401, host=host).nodes
+        assert [node.peer for node in nodes] == [f"{host}:7601", f"{host}:7602"]
 
 
 def test_a_lab_has_no_officer_ports() -> None:

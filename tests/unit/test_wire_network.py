@@ -1,6 +1,7 @@
 """Members that find each other, over real TLS on real sockets."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,16 @@ async def test_nothing_can_be_sent_to_who_is_not_connected(start: Start) -> None
     assert one.network.room("n2") == 0
     assert not one.network.send("nobody", Vote(1))
     assert one.network.room("nobody") == 0
+
+
+async def test_a_member_with_a_loopback_address_of_its_own_dials_from_it(start: Start) -> None:
+    one = await start("n1", bind="127.0.1.1:0")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        one.directory.ports["n2"] = listener.getsockname()[1]
+        listener.setblocking(False)
+        caller, address = await asyncio.get_running_loop().sock_accept(listener)
+        caller.close()
+    assert address[0] == "127.0.1.1"
 
 
 async def test_a_member_that_restarts_is_found_again(start: Start) -> None:

@@ -6,7 +6,16 @@ import socket
 import pytest
 
 from quorate_replication.wire.quiet import QuietLog
-from quorate_replication.wire.sockets import listen, refuse_itself, resolve, split_address, tune
+from quorate_replication.wire.sockets import (
+    SocketAddress,
+    bind_source,
+    listen,
+    refuse_itself,
+    resolve,
+    source_of,
+    split_address,
+    tune,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +57,43 @@ def test_a_socket_that_reached_itself_is_refused() -> None:
         sock.connect(sock.getsockname())
         with pytest.raises(ConnectionRefusedError):
             refuse_itself(sock)
+
+
+@pytest.mark.parametrize(
+    ("bind", "source"),
+    [
+        ("127.0.1.1:7601", "127.0.1.1"),
+        ("127.255.0.9:0", "127.255.0.9"),
+        ("127.0.0.1:7601", None),  # the system chooses that one anyway
+        ("localhost:7601", None),
+        ("0.0.0.0:7601", None),
+        ("10.0.0.1:7601", None),
+        ("[::1]:7601", None),
+        ("[::ffff:127.0.1.1]:7601", None),
+    ],
+)
+def test_only_a_loopback_address_of_ones_own_is_dialled_from(bind: str, source: str | None) -> None:
+    assert source_of(bind) == source
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        (("127.0.0.1", 7601), "127.0.1.1"),
+        (("127.0.1.2", 7601), "127.0.1.1"),
+        (("192.0.2.1", 7601), "0.0.0.0"),  # noqa: S104  could not be reached from a loopback address
+    ],
+)
+def test_only_loopback_addresses_are_dialled_from_one(address: SocketAddress, source: str) -> None:
+    with socket.socket() as sock:
+        bind_source(sock, "127.0.1.1", address)
+        assert sock.getsockname()[0] == source
+
+
+def test_the_port_that_is_dialled_from_is_kept_from_nobody() -> None:
+    with socket.socket() as sock:
+        bind_source(sock, "127.0.1.1", ("127.0.1.2", 7601))
+        assert sock.getsockname()[1] == 0  # chosen at the connect, for that connection only
 
 
 def test_a_dead_link_is_noticed_within_seconds() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from quorate_client.cli import ballots, cluster, elections, keys, status, voters
+from quorate_client.cli import ballots, chaos, cluster, compose, elections, keys, status, voters
 from quorate_client.cli.options import Settings, with_settings
 
 app = typer.Typer(
@@ -38,6 +38,8 @@ app.add_typer(voters.app, name="voter")
 app.add_typer(elections.app, name="election")
 app.command("vote")(ballots.vote)
 app.command("status")(status.status)
+app.add_typer(compose.app, name="compose")
+app.add_typer(chaos.app, name="chaos")
 cluster.register(app)
 
 

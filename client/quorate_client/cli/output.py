@@ -33,6 +33,12 @@ def say(line: str) -> None:
         _console().print(Text(printable(line)))
 
 
+def verbatim(text: str) -> None:
+    """Print text as it is on standard output: a file for programs."""
+    with _told():
+        sys.stdout.write(text)
+
+
 def note(line: str) -> None:
     """Print a line for people on standard error."""
     sys.stderr.write(printable(line) + "\n")

@@ -4,10 +4,20 @@ import datetime as dt
 from pathlib import Path
 
 from quorate_client.provision.folder import check_target, write_cluster
+from quorate_client.provision.hosts import plan_hosts
 from quorate_client.provision.layout import OFFICERS, PROFILE, NewCluster, lay_out
 from quorate_client.provision.plan import NodePlan, Plan, plan_cluster
 
-__all__ = ["OFFICERS", "PROFILE", "NewCluster", "NodePlan", "Plan", "plan_cluster", "provision"]
+__all__ = [
+    "OFFICERS",
+    "PROFILE",
+    "NewCluster",
+    "NodePlan",
+    "Plan",
+    "plan_cluster",
+    "plan_hosts",
+    "provision",
+]
 
 
 def provision(directory: Path, plan: Plan) -> NewCluster:

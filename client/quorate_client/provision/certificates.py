@@ -57,15 +57,12 @@ class Authority:
         """The authority's own certificate and key."""
         return _identity(self._certificate, self._key)
 
-    def node(self, name: str, host: str) -> Identity:
-        """Sign a node's certificate: it serves, and dials its peers, as `name` at `host`."""
-        dns = [name, "localhost"]
-        address = address_of(host)
-        if address is None and host not in dns:
-            dns.append(host)
-        names: list[x509.GeneralName] = [x509.DNSName(each) for each in dns]
-        if address is not None:
-            names.append(x509.IPAddress(address))
+    def node(self, name: str, *hosts: str) -> Identity:
+        """Sign a node's certificate: it serves, and dials its peers, as `name` at `hosts`."""
+        addresses = {host: address_of(host) for host in hosts}
+        dns = [name, "localhost", *(host for host in hosts if addresses[host] is None)]
+        names: list[x509.GeneralName] = [x509.DNSName(each) for each in dict.fromkeys(dns)]
+        names += [x509.IPAddress(address) for address in addresses.values() if address is not None]
         names.append(x509.UniformResourceIdentifier(f"urn:quorate:node:{name}"))
         return self._leaf(name, names, [_SERVER, _CLIENT])
 

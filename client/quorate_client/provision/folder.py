@@ -5,6 +5,7 @@ inside it if the target exists already (an empty folder may be a mount point, wh
 renamed onto).
 Rule 2: it is then put in place by renames, the profile last: whoever sees it sees the rest.
 Rule 3: whatever goes wrong, Ctrl-C included, what was written is removed again.
+Rule 4: it is on the disk before it is put in place: a power cut leaves no empty file behind.
 """
 
 import os
@@ -56,6 +57,7 @@ def _write_beside(directory: Path, cluster: NewCluster) -> None:
     try:
         _fill(staging, cluster)
         staging.rename(directory)
+        sync_folder(directory.parent)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -72,6 +74,7 @@ def _write_into(directory: Path, cluster: NewCluster) -> None:
             source.rename(target)
         staging.rmdir()
         directory.chmod(PRIVATE_FOLDER)
+        sync_folder(directory)
     except BaseException:
         for path in (*moved, staging):
             if path.is_dir():
@@ -91,6 +94,19 @@ def _fill(root: Path, cluster: NewCluster) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "wb") as stream:  # noqa: PTH123  a descriptor, not a path
             stream.write(file.content)
+            stream.flush()
+            os.fsync(descriptor)
+    for folder in (root, *(path for path in root.rglob("*") if path.is_dir())):
+        sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _make_folder(root: Path, folder: Path) -> None:

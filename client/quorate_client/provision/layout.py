@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import tomli_w
 
 from quorate_client.provision.certificates import Authority, Identity
-from quorate_client.provision.plan import NodePlan, Plan
+from quorate_client.provision.plan import NodePlan, Plan, endpoint
 
 PROFILE = "cluster.toml"
 OFFICERS = ("registrar", "operator")
@@ -58,7 +58,7 @@ def lay_out(plan: Plan, now: dt.datetime) -> NewCluster:
         files.append(NewFile(f"{folder}/node.toml", _toml(_node(plan, node, cluster_id))))
         files.append(NewFile(f"{folder}/cluster.secret", secret, secret=True))
         files.append(NewFile(f"{folder}/ca.pem", authority.identity.certificate))
-        files += _pair(f"{folder}/node", authority.node(node.name, node.host))
+        files += _pair(f"{folder}/node", authority.node(node.name, node.host, *node.also_at))
         newborn = {"cluster_id": cluster_id, "name": node.name}
         files.append(NewFile(f"{folder}/data/{NEWBORN}", json.dumps(newborn).encode()))
     return NewCluster(cluster_id=cluster_id, files=tuple(files))
@@ -90,6 +90,9 @@ def _node(plan: Plan, node: NodePlan, cluster_id: str) -> dict[str, object]:
     listen = {"client": node.client, "peer": node.peer}
     if node.officer is not None:
         listen["officer"] = node.officer
+    if node.listen_host is not None:
+        ports = {kind: int(address.rpartition(":")[2]) for kind, address in listen.items()}
+        listen = {kind: endpoint(node.listen_host, port) for kind, port in ports.items()}
     return {
         "cluster_id": cluster_id,
         "name": node.name,

@@ -16,17 +16,25 @@ MAX_NODES = 9
 LAST_PORT = 65535
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
 _MAX_HOST = 253  # characters of a DNS name, RFC 1035 section 2.3.4
+_LOOPBACK = "127.0.0.1"
+_PEER_HOSTS = "127.0.1.{}"  # of the nodes on _LOOPBACK; Linux answers on all of 127.0.0.0/8
 
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """One node: its name and the ports that it listens on (`officer` is None in lab mode)."""
+    """One node: its name and the ports that it listens on (`officer` is None in lab mode).
+
+    `peer_host` is where it listens for the other nodes, if that is not `host`.
+    """
 
     name: str
     host: str
     client_port: int
     officer_port: int | None
     peer_port: int
+    peer_host: str | None = None
+    listen_host: str | None = None  # where it listens, if that is not where it is found
+    also_at: tuple[str, ...] = ()  # other addresses that its certificate is good for
 
     @property
     def client(self) -> str:
@@ -41,7 +49,7 @@ class NodePlan:
     @property
     def peer(self) -> str:
         """Where the other nodes reach it, `host:port`."""
-        return endpoint(self.host, self.peer_port)
+        return endpoint(self.peer_host or self.host, self.peer_port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +100,10 @@ def plan_cluster(  # noqa: PLR0913  one argument per option of `quorate init`
 ) -> Plan:
     """Lay out `nodes` nodes n1, n2, ... on one host, each kind of port counting up from its first.
 
-    Officer ports start at the client port + 100 and peer ports at + 200 if not given. Raises
-    LocalError, with a one-line message, for a layout that cannot work.
+    Officer ports start at the client port + 100 and peer ports at + 200 if not given. On 127.0.0.1
+    each node has an address of its own for the others (n1 127.0.1.1, n2 127.0.1.2, ...), so that
+    it can be cut off from one of them: see `quorate chaos partition`. Raises LocalError, with a
+    one-line message, for a layout that cannot work.
     """
     if not 1 <= nodes <= MAX_NODES:
         raise LocalError(f"a cluster has 1 to {MAX_NODES} nodes, not {nodes}")
@@ -110,6 +120,7 @@ def plan_cluster(  # noqa: PLR0913  one argument per option of `quorate init`
                 client_port=client_port + number,
                 officer_port=None if lab else officers + number,
                 peer_port=peers + number,
+                peer_host=_PEER_HOSTS.format(number + 1) if checked == _LOOPBACK else None,
             )
             for number in range(nodes)
         ),

@@ -61,7 +61,7 @@ class Supervisor:
         grace_s: float = GRACE_S,
     ) -> None:
         self._given_directory = directory
-        self._directory = directory.absolute()
+        self._directory = directory.resolve()  # one spelling, for whoever looks for its processes
         self._profile = profile
         self._report = report
         self._restart = restart
