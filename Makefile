@@ -1,7 +1,7 @@
-.PHONY: demo test simulate chaos venv dev clean help
+.PHONY: demo test test-compose simulate chaos venv dev clean help
 
 help:  ## say what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 .venv/ready: pyproject.toml scripts/make-venv
 	@PYTHON="$(PYTHON)" scripts/make-venv
@@ -23,6 +23,10 @@ CHAOS += $(if $(KINDS),--kinds $(KINDS)) $(if $(BREAK),--break $(BREAK)) $(if $(
 
 chaos: .venv/ready  ## real nodes under real faults, judged: SECONDS=600, or SEED=7 NODES=5 KINDS=kill-all,latency
 	@PYTHONPATH=tests .venv/bin/python -m chaos.run $(CHAOS)
+
+test-compose: .venv/ready  ## the cluster of docker-compose.yml, on a real Docker engine
+	@.venv/bin/python -m pip install -q --group test
+	@.venv/bin/python -m pytest tests/compose
 
 venv: .venv/ready  ## set up .venv with the quorate commands
 

@@ -1,7 +1,12 @@
-"""Hypothesis profiles: `ci` unless HYPOTHESIS_PROFILE says `long` (then add `--timeout=0`)."""
+"""Hypothesis profiles: `ci` unless HYPOTHESIS_PROFILE says `long` (then add `--timeout=0`).
+
+And who runs beside whom, where several workers do (pytest-xdist): the tests of a file stay
+together, since they share a cluster; so do all that share the one Docker engine.
+"""
 
 import os
 
+import pytest
 from hypothesis import settings
 
 from support.lone_member import lone
@@ -23,3 +28,12 @@ settings.register_profile(
     stateful_step_count=100,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        group = "compose" if "compose" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -26,8 +26,13 @@ PATIENCE_S = 30.0  # how long a condition is awaited before the test fails; neve
 
 
 def free_ports(count: int) -> int:
-    """Return the first of `count` consecutive ports that nobody listens on."""
-    for first in range(20000 + (time.time_ns() // 1000) % 9000, 32000, count):
+    """Return the first of `count` consecutive ports that nobody listens on.
+
+    Workers that test side by side look in ranges of their own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+    begin = 20000 + 3000 * worker
+    for first in range(begin + (time.time_ns() // 1000) % 2500, begin + 3000, count):
         sockets: list[socket.socket] = []
         try:
             for port in range(first, first + count):

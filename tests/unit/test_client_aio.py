@@ -99,10 +99,11 @@ async def test_a_connection_that_a_call_froze_on_is_replaced(cluster: FakeCluste
 
 
 async def test_a_frozen_node_costs_a_moment_not_its_time_out(cluster: FakeCluster) -> None:
-    cluster.everywhere(Fault.FREEZE)
+    for node in cluster.nodes[:2]:
+        node.faults.append(Fault.FREEZE)
     async with AsyncClient(cluster.profile, timeout_s=300.0, attempt_timeout_s=100.0) as client:
         calls = [asyncio.create_task(client.cast_ballot("a", "b", by=TOKEN)) for _ in range(5)]
-        async with asyncio.timeout(60.0):  # the first attempts are still under way
+        async with asyncio.timeout(20.0):  # the first attempts are still under way
             answers = await asyncio.gather(*calls)
     assert [answer.outcome for answer in answers] == [COUNTED] * 5
 

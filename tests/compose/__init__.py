@@ -1,0 +1,1 @@
+"""The cluster of docker-compose.yml, on a real Docker engine."""
