@@ -39,7 +39,7 @@ class _Peer:
     member: Member
     stub: "cluster_pb2_grpc.ClusterServiceAsyncStub"  # quoted: only its stubs have it
     status: pb.NodeStatus
-    beyond_us: int | None = None  # its clock minus our monotonic one; None: it does not answer
+    beyond_us: int | None = None  # its clock minus our monotonic one, when it last answered
 
 
 class Peers:
@@ -73,18 +73,12 @@ class Peers:
 
     @property
     def offset_us(self) -> int:
-        """How far this clock is from the members' median, at this moment.
-
-        The members' clocks are kept as distances from the monotonic clock, which nobody sets: so a
-        jump of this machine's clock is seen at once, and not when the members are asked again.
-        """
-        own_us = self._clock_us() - _monotonic_us()
-        told = (peer.beyond_us for peer in self._peers)
-        return own_offset_us(theirs_us - own_us for theirs_us in told if theirs_us is not None)
+        """How far this clock is from the members' median, at this moment."""
+        return self._offset_of(self._clock_us() - _monotonic_us())
 
     def clock_is_sane(self) -> bool:
         """Tell whether this clock is near enough to the members' median, as far as is known."""
-        return self.clock_is_known and abs(self.offset_us) <= self._limit_us
+        return self._is_sane(self._clock_us() - _monotonic_us())
 
     def reading_us(self) -> int:
         """Return the time that goes into the log: this clock, or what it would be without a jump.
@@ -94,11 +88,24 @@ class Peers:
         it, and with that of another member that goes mad later it would be a majority.
         """
         monotonic_us = _monotonic_us()
-        if self.clock_is_sane() or self._trusted_us is None:
-            own_us = self._clock_us()
-            self._trusted_us = own_us - monotonic_us if self.clock_is_known else None
-            return own_us
-        return monotonic_us + self._trusted_us
+        own_us = self._clock_us() - monotonic_us  # read once: it may jump between two looks
+        if self._is_sane(own_us):
+            self._trusted_us = own_us
+        return monotonic_us + (own_us if self._trusted_us is None else self._trusted_us)
+
+    def _is_sane(self, own_us: int) -> bool:
+        return self.clock_is_known and abs(self._offset_of(own_us)) <= self._limit_us
+
+    def _offset_of(self, own_us: int) -> int:
+        """Return how far a clock that is `own_us` beyond the monotonic one is from the median.
+
+        The members' clocks are kept as distances from the monotonic clock, which nobody sets: so a
+        jump of this machine's clock is seen at once, and not when the members are asked again. A
+        member that does not answer counts as it was: else a mad clock would pass for sane as soon
+        as nobody could be asked.
+        """
+        told = (peer.beyond_us for peer in self._peers)
+        return own_offset_us(theirs_us - own_us for theirs_us in told if theirs_us is not None)
 
     async def run(self) -> None:
         """Ask for ever."""
@@ -123,7 +130,7 @@ class Peers:
         try:
             reply = await peer.stub.GetNodeStatus(request, timeout=timeout_s)
         except grpc.aio.AioRpcError:
-            peer.status, peer.beyond_us = _unreachable(peer.member), None
+            peer.status = _unreachable(peer.member)
             return peer.status
         after_us = _monotonic_us()
         if digest_within_s is None:  # making a digest takes time, which would look like an offset

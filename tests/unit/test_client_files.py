@@ -19,7 +19,9 @@ def test_a_file_is_read_up_to_the_limit(tmp_path: Path) -> None:
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "huge", "missing", "nul\0"])
 @pytest.mark.parametrize(
-    "reader", [load_private_key, load_public_key, Profile.load, read_file], ids=str
+    "reader",
+    [load_private_key, load_public_key, Profile.load, read_file],
+    ids=["private key", "public key", "profile", "any"],
 )
 def test_what_is_no_small_regular_file_is_one_line_at_once(
     tmp_path: Path, kind: str, reader: Callable[[Path], object]

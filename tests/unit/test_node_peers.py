@@ -112,6 +112,9 @@ async def test_a_clock_that_jumps_is_found_out_before_anybody_is_asked_again() -
             assert abs(peers.offset_us - jump_us) < SPREAD_US
             # What goes into the log is the time as it would be without the jump.
             assert abs(peers.reading_us() - time_ns() // 1000) < SPREAD_US
+        await server.stop(None)
+        assert [status.reachable for status in await peers.ask()] == [False] * 2
+        assert not peers.clock_is_sane(), "it passes for sane when nobody can be asked"
         jump_us = 0
         assert peers.clock_is_sane()
     finally:
