@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from quorate_client.calls import Call
+from quorate_client.errors import Unknown
 from quorate_client.fields import new_request_id, timestamp, told
 from quorate_client.profile import Profile
 from quorate_client.routes import Routes
@@ -53,6 +54,12 @@ from quorate_proto.v1.roll_pb2_grpc import RollServiceStub
 
 __all__ = ["AsyncClient", "new_request_id"]
 
+# Rejections that another moment may not repeat: the roll and the elections change.
+_FOR_NOW = {
+    CastBallotOutcome.CAST_BALLOT_OUTCOME_INVALID_TOKEN,
+    CastBallotOutcome.CAST_BALLOT_OUTCOME_ELECTION_NOT_FOUND,
+    CastBallotOutcome.CAST_BALLOT_OUTCOME_GROUP_NOT_ALLOWED,
+}
 FIRST_POLL_S = 0.2
 MAX_POLL_S = 5.0  # someone may extend the election, and this machine's clock may be wrong
 
@@ -124,7 +131,11 @@ class AsyncClient:
         def refused(answer: CastBallotResponse) -> bool:
             return answer.outcome == CastBallotOutcome.CAST_BALLOT_OUTCOME_INVALID_TOKEN
 
-        return await self._tokens.send_as(by, call, self._routes.clients(), send, refused)
+        answer = await self._tokens.send_as(by, call, self._routes.clients(), send, refused)
+        if call.loose_ends and answer.outcome in _FOR_NOW:
+            name = CastBallotOutcome.Name(answer.outcome).removeprefix("CAST_BALLOT_OUTCOME_")
+            raise Unknown(f"{name}, but an earlier attempt may yet be carried out", request_id)
+        return answer
 
     async def check_ballot(
         self, election: str, *, voter: str, ballot_id: bytes

@@ -89,7 +89,8 @@ class _Attempts(Generic[A]):
 
     def ended(self) -> Iterator[A]:
         """Yield the answers that there are, and report the failures. Raises refusals."""
-        for task in [task for task in self._under_way if task.done()]:
+        done = [task for task in self._under_way if task.done()]
+        for task in sorted(done, key=lambda task: task.exception() is not None):  # answers first
             endpoint, began = self._under_way.pop(task)
             self._failover.ended(endpoint)
             outcome, now = task.result(), time.monotonic()
@@ -127,6 +128,8 @@ class Call:
         self._deadline = time.monotonic() + timeout_s
         self._attempt_timeout_s = attempt_timeout_s
         self.request_id = request_id
+        self.loose_ends = False
+        """Whether an attempt of this call may still be carried out after its end."""
         self._indefinite = repeated
 
     async def run(
@@ -170,21 +173,26 @@ class Call:
             raise self._failed(error, indefinite=failover.indefinite) from error.__cause__
         finally:
             self._indefinite = failover.indefinite
+            self.loose_ends = self.loose_ends or failover.loose_ends
             await attempts.cancel()
 
     async def _attempt(
         self, route: Route, step: Try, method: Method[Q, A], request: Q
     ) -> A | Failure:
-        end = time.monotonic() + step.timeout_s
+        began = time.monotonic()
+        end = began + step.timeout_s
         try:
             connect_s = min(CONNECT_TIMEOUT_S, step.timeout_s / 2)
             async with route.channels.ready(step.endpoint, connect_s) as lease:
                 try:
-                    return await method(lease.channel)(request, timeout=end - time.monotonic())
+                    answer = await method(lease.channel)(request, timeout=end - time.monotonic())
                 except aio.AioRpcError as error:
-                    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                    silent = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+                    if silent and lease.answered_at < began:
                         route.channels.retire(step.endpoint, lease)  # frozen, or cut off
                     return self._interpret(route, error)
+                lease.answered_at = time.monotonic()
+                return answer
         except NotConnected as error:
             return Failure(definite=True, why=str(error))
 

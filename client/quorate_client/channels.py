@@ -46,6 +46,7 @@ class Lease:
     channel: aio.Channel
     users: int = 0
     retired: bool = False
+    answered_at: float = 0.0  # when a call was last answered on it, by the monotonic clock
 
 
 class Channels:

@@ -7,8 +7,9 @@ Rule 1. Nothing is tried, and nothing waited for, beyond the overall deadline.
 Rule 2. An attempt that stays silent is not waited for: after `patience_s` another endpoint is tried
         as well, and whichever answers first ends the call. A frozen node gives no error; it costs
         that much and no more. Safe, since every attempt carries the same request id.
-Rule 3. Patience grows with what answers lately took, so that a cluster which is slow under load
-        is not asked three times for everything.
+Rule 3. Patience grows with what answers lately took, and patience and the time of an attempt with
+        every round in which nobody said a word: a cluster that is slow under load is not asked
+        three times for everything, and is given the time that it needs.
 Rule 4. A round tries every endpoint once before it tries any of them twice. An endpoint is never
         tried while an attempt at it is under way.
 Rule 5. The favourite goes first: the leader that a node hinted at, else the endpoint that
@@ -145,8 +146,11 @@ class Failover:
         self._untried = list(memory.endpoints)
         self._under_way: dict[str, float] = {}  # since when
         self._rounds = 0
+        self._deaf_rounds = 0  # in which nobody said a word
+        self._heard = False
         self._rest_until = now
         self._indefinite = indefinite
+        self._lost_sight = False  # of an attempt of this call
         self._why = "the time was over before anything was tried"
         self._a_node_said: str | None = None
 
@@ -154,6 +158,11 @@ class Failover:
     def indefinite(self) -> bool:
         """Whether an attempt so far may have been carried out."""
         return self._indefinite or (self._changes and bool(self._under_way))
+
+    @property
+    def loose_ends(self) -> bool:
+        """Whether an attempt of this very call may still be carried out."""
+        return self._lost_sight or (self._changes and bool(self._under_way))
 
     def next_step(self, now: float, jitter: float) -> Step:
         """Decide what to do at `now`."""
@@ -168,7 +177,7 @@ class Failover:
         endpoint = self._memory.best(self._untried, now)
         self._untried.remove(endpoint)
         self._under_way[endpoint] = now
-        return Try(endpoint, min(self._attempt_timeout_s, left_s))
+        return Try(endpoint, min(self._attempt_s, left_s))
 
     def ended(self, endpoint: str) -> None:
         """Take note that the attempt at `endpoint` is over; `failed` says so, too."""
@@ -182,19 +191,28 @@ class Failover:
         `reached`: the node itself gave the reason. That tells more of the cluster than that
         another node is down.
         """
+        since = self._under_way.get(endpoint, now)
+        self._heard = self._heard or now - since < self._current_patience_s
         self.ended(endpoint)
         self._memory.failed(endpoint, now)
-        self._indefinite = self._indefinite or (self._changes and not definite)
+        self._lost_sight = self._lost_sight or (self._changes and not definite)
+        self._indefinite = self._indefinite or self._lost_sight
         self._why = why
         if reached:
             self._a_node_said = why
 
-    def _quiet_until(self, now: float) -> float:
-        """Return until when the newest attempt is waited for; take note of those silent for long.
+    @property
+    def _attempt_s(self) -> float:
+        return self._attempt_timeout_s * 2.0 ** min(self._deaf_rounds, 16)
 
-        Patience doubles with every round: where nobody answers, more questions do not help.
-        """
-        patience_s = min(self._patience_s * 2.0 ** min(self._rounds, 16), self._attempt_timeout_s)
+    @property
+    def _current_patience_s(self) -> float:
+        longer_s = self._patience_s * 2.0 ** min(self._deaf_rounds, 16)
+        return min(longer_s, self._attempt_s)
+
+    def _quiet_until(self, now: float) -> float:
+        """Return until when the newest attempt is waited for; note those silent for long."""
+        patience_s = self._current_patience_s
         for endpoint, since in self._under_way.items():
             if now - since >= patience_s:
                 self._memory.failed(endpoint, now)
@@ -207,6 +225,8 @@ class Failover:
         if not self._untried:  # all are asked: whoever answers, or fails, is the next event
             return Wait(left_s)
         self._rounds += 1
+        self._deaf_rounds = 0 if self._heard else self._deaf_rounds + 1
+        self._heard = False
         wait_s = self._wait_s(jitter)
         if wait_s + MIN_ATTEMPT_S > left_s:
             return Wait(left_s) if self._under_way else self._give_up()

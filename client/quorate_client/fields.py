@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from quorate_client.errors import Unknown
 
 REQUEST_ID_BYTES = 16
+MAX_REQUEST_ID_BYTES = 64  # that a node takes
 T = TypeVar("T", bound=int)
 
 

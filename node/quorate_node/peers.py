@@ -91,7 +91,9 @@ class Peers:
         own_us = self._clock_us() - monotonic_us  # read once: it may jump between two looks
         if self._is_sane(own_us):
             self._trusted_us = own_us
-        return monotonic_us + (own_us if self._trusted_us is None else self._trusted_us)
+        if self._trusted_us is None:  # never sane so far: the median itself, if it is known
+            return monotonic_us + own_us - self._offset_of(own_us)
+        return monotonic_us + self._trusted_us
 
     def _is_sane(self, own_us: int) -> bool:
         return self.clock_is_known and abs(self._offset_of(own_us)) <= self._limit_us

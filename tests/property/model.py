@@ -72,7 +72,7 @@ class Voted:
 
 @dataclass(frozen=True)
 class Late:
-    """A ballot that came after the end by one clock, and before it by the cluster's."""
+    """A ballot, or an extension, that was late by one clock and not by the cluster's."""
 
     request_id: bytes
     election: str
@@ -262,7 +262,8 @@ class Model:
             return Outcome.ELECTION_NOT_FOUND
         if called.by != wish.bearer.voter_name:
             return Outcome.NOT_CREATOR
-        if self.is_over(called) or reading.us >= self.end_us(called):
+        creator = ""  # no voter's name: the creator may have a late ballot besides
+        if self._comes_too_late(called, Late(wish.request_id, called.election, creator), reading):
             return Outcome.ELECTION_CLOSED
         return self._prolong(called, Prolonged(wish.request_id, wish.name, wish.end_us))
 

@@ -11,7 +11,7 @@ from simulation.mutations import MUTATIONS
 from simulation.run import verdicts
 from simulation.scenario import run_seed
 
-SEEDS = int(os.environ.get("QUORATE_SIM_SEEDS", "140"))
+SEEDS = int(os.environ.get("QUORATE_SIM_SEEDS", "120"))
 """For each size. `make simulate` runs more."""
 WORKERS = min(4, os.cpu_count() or 1)
 

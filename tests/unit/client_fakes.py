@@ -79,6 +79,9 @@ class State:
     token_end_s: float = 2.0**32
     refused_tokens: set[bytes] = field(default_factory=set[bytes])
     cast_outcome: ballot_pb2.CastBallotOutcome.ValueType = ballot_pb2.CAST_BALLOT_OUTCOME_COUNTED
+    check_outcome: ballot_pb2.CheckBallotOutcome.ValueType = (
+        ballot_pb2.CHECK_BALLOT_OUTCOME_NOT_COUNTED_YET
+    )
     ready: set[str] = field(default_factory=lambda: {"n1", "n2", "n3"})
 
 
@@ -188,8 +191,7 @@ class FakeNode(
     ) -> ballot_pb2.CheckBallotResponse:
         def do() -> ballot_pb2.CheckBallotResponse:
             if request.ballot_id not in self.state.ballots:
-                not_yet = ballot_pb2.CHECK_BALLOT_OUTCOME_NOT_COUNTED_YET
-                return ballot_pb2.CheckBallotResponse(outcome=not_yet)
+                return ballot_pb2.CheckBallotResponse(outcome=self.state.check_outcome)
             return ballot_pb2.CheckBallotResponse(
                 outcome=ballot_pb2.CHECK_BALLOT_OUTCOME_COUNTED,
                 receipt=_receipt(request.election_name, request.ballot_id),

@@ -233,6 +233,19 @@ async def test_a_rejection_is_a_value(cluster: FakeCluster) -> None:
     assert answer.outcome == CastBallotOutcome.CAST_BALLOT_OUTCOME_ELECTION_CLOSED
 
 
+async def test_a_rejection_for_now_is_unknown_while_an_earlier_attempt_may_be_carried_out(
+    cluster: FakeCluster,
+) -> None:
+    """A node that was frozen may yet hand on its copy, when the election has been created."""
+    cluster.state.cast_outcome = CastBallotOutcome.CAST_BALLOT_OUTCOME_ELECTION_NOT_FOUND
+    async with client_of(cluster) as client:
+        answer = await client.cast_ballot("lunch", "soup", by=TOKEN)
+        assert answer.outcome == CastBallotOutcome.CAST_BALLOT_OUTCOME_ELECTION_NOT_FOUND
+        cluster.everywhere(Fault.MAYBE)
+        with pytest.raises(Unknown, match="ELECTION_NOT_FOUND"):
+            await client.cast_ballot("lunch", "soup", by=TOKEN)
+
+
 async def test_an_answer_without_an_outcome_is_unknown(cluster: FakeCluster) -> None:
     cluster.state.cast_outcome = CastBallotOutcome.CAST_BALLOT_OUTCOME_UNSPECIFIED
     async with client_of(cluster) as client:

@@ -1,14 +1,22 @@
 """A ballot's file, its receipt, and `quorate vote --check`."""
 
 import json
+import os
 import re
 import shlex
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
-from quorate_proto.v1.ballot_pb2 import CastBallotOutcome, CastBallotRequest
+from quorate_client.ballot_file import hold_ballot, read_ballot
+from quorate_client.cli import main
+from quorate_proto.v1.ballot_pb2 import (
+    CastBallotOutcome,
+    CastBallotRequest,
+    CheckBallotOutcome,
+)
 
 from .client_fakes import Fault
 from .test_client_cli import AS_ALICE, Terminal, terminal
@@ -137,7 +145,14 @@ def test_the_file_of_another_ballot_is_refused(terminal: Terminal, words: tuple[
 
 @pytest.mark.parametrize(
     "content",
-    ["", "[]", "{", "{}", '{"election": "lunch", "voter": "alice", "ballot_id": "00"}', "\x00"],
+    [
+        "[]",
+        "{",
+        "{}",
+        "[" * 60_000,
+        '{"election": "lunch", "voter": "alice", "ballot_id": "00"}',
+        "\x00",
+    ],
 )
 def test_a_file_that_holds_no_ballot_is_refused_and_left_alone(
     terminal: Terminal, content: str
@@ -149,13 +164,61 @@ def test_a_file_that_holds_no_ballot_is_refused_and_left_alone(
     assert Path("b.json").read_text() == content
 
 
-def test_a_ballot_under_way_is_not_counted_yet_and_exits_with_3(terminal: Terminal) -> None:
-    _, err = terminal.ask(
-        *("vote", "lunch", "--check", "--as", "alice", "--request-id", "00" * 16), exit_code=3
-    )
-    assert err == (
-        "error: rejected (no ballot under this id is counted so far; the election is open)\n"
-    )
+def test_a_ballot_under_way_is_unknown_and_one_that_missed_the_end_is_not_counted(
+    terminal: Terminal,
+) -> None:
+    check = ("vote", "lunch", "--check", "--as", "alice", "--request-id", "00" * 16)
+    _, err = terminal.ask(*check, exit_code=5)
+    assert err.startswith("error: unknown: no ballot with this id is counted so far")
+    assert "quorate vote lunch --check" in err
+    terminal.cluster.state.check_outcome = CheckBallotOutcome.CHECK_BALLOT_OUTCOME_NOT_COUNTED
+    _, err = terminal.ask(*check, exit_code=3)
+    assert err.startswith("error: not counted (no ballot has this id")
+
+
+def test_what_cannot_be_printed_is_kept_all_the_same(terminal: Terminal) -> None:
+    """Standard output is full: the ballot is counted, and its receipt must not be lost."""
+    with pytest.MonkeyPatch.context() as patch, Path("/dev/full").open("w") as full:
+        patch.setattr(sys, "stdout", full)
+        assert main([*VOTE, *terminal.cluster.flags]) == 6
+        patch.setattr(full, "flush", lambda: None)  # nor can it be closed in order
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
+    [ballot_id] = ids(terminal)
+    assert json.loads(Path("b.json").read_text())["ballot_id"] == ballot_id.hex()
+    out, _ = terminal.ask("vote", "--check", "--ballot", "b.json")
+    assert out.startswith("counted")
+
+
+def test_a_file_is_one_programs_at_a_time(terminal: Terminal) -> None:
+    """Else one that gives up takes away the receipt of the other."""
+    with hold_ballot(Path("b.json"), "lunch", "alice", "soup"):
+        _, err = terminal.ask(*VOTE, exit_code=6)
+    assert "another `quorate vote` is using it" in err
+    assert ids(terminal) == set()
+
+
+def test_the_choice_is_nowhere_once_the_ballot_is_counted(terminal: Terminal) -> None:
+    """Nor behind a link, which would be replaced while what it names stayed."""
+    Path("elsewhere").mkdir()
+    Path("b.json").symlink_to("elsewhere/real.json")
+    terminal.ask(*VOTE)
+    files = [path for path in Path().rglob("*") if path.is_file()]
+    assert Path("elsewhere/real.json") in files
+    assert all("soup" not in path.read_text() for path in files)
+
+
+def test_a_file_that_a_crash_left_empty_is_begun_anew(terminal: Terminal) -> None:
+    Path("b.json").touch()
+    terminal.ask(*VOTE)
+    assert read_ballot(Path("b.json")).counted
+
+
+@pytest.mark.parametrize("words", [("dinner",), ("--as", "bob")])
+def test_a_check_of_another_ballot_than_the_files_is_wrong_usage(
+    terminal: Terminal, words: tuple[str, ...]
+) -> None:
+    terminal.ask(*VOTE)
+    terminal.ask("vote", "--check", *words, "--ballot", "b.json", exit_code=2)
 
 
 @pytest.mark.parametrize(

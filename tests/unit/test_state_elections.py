@@ -368,7 +368,7 @@ def test_an_end_moves_later_only(machine: Machine) -> None:
 
 
 def test_an_election_is_extended_only_while_it_is_open(machine: Machine) -> None:
-    assert unchanged_by(machine, extend("ann", END + HOUR), at_us=END) is Outcome.ELECTION_CLOSED
+    assert machine.do(extend("ann", END + HOUR), at_us=END) is Outcome.ELECTION_CLOSED
     machine.read(END)
     late = extend("ann", END + HOUR)
     assert unchanged_by(machine, late, at_us=END - 1) is Outcome.ELECTION_CLOSED
@@ -525,6 +525,14 @@ def test_a_ballot_that_was_late_by_one_clock_is_late_by_every_other(machine: Mac
     machine.given(extend("ann", end_us=END + HOUR))
     assert unchanged_by(machine, ballot) is Outcome.ELECTION_CLOSED
     assert machine.election("budget").tally == [0, 0]
+
+
+def test_an_extension_that_was_late_by_one_clock_is_late_by_every_other(machine: Machine) -> None:
+    extension = extend("ann", end_us=END + HOUR)
+    assert machine.do(extension, at_us=END) is Outcome.ELECTION_CLOSED
+    machine.state = load(dump(machine.state))
+    assert unchanged_by(machine, extension, at_us=END - 1) is Outcome.ELECTION_CLOSED
+    assert machine.do(extend("ann", end_us=END + HOUR), at_us=END - 1) is Outcome.ACCEPTED
 
 
 def test_another_ballot_of_the_same_voter_is_in_time_by_a_slower_clock(machine: Machine) -> None:

@@ -6,21 +6,20 @@ from typing import Annotated
 
 import typer
 
-from quorate_client.ballot_file import (
-    KeptBallot,
-    begin_ballot,
-    discard_ballot,
-    keep_receipt,
-    read_ballot,
-)
+from quorate_client.ballot_file import HeldBallot, KeptBallot, hold_ballot, read_ballot
 from quorate_client.cli import output
 from quorate_client.cli.options import RequestIdOption, Settings, request_id, text, with_settings
-from quorate_client.cli.outcomes import Rejected, accept
+from quorate_client.cli.outcomes import WORDS, NotCounted, Rejected, accept, name_of
 from quorate_client.errors import Interrupted, NotDone, QuorateError, Unknown
 from quorate_client.fields import new_request_id
 from quorate_client.keys import load_private_key
 from quorate_client.tokens import VoterKey
-from quorate_proto.v1.ballot_pb2 import CastBallotOutcome, CheckBallotOutcome, Receipt
+from quorate_proto.v1.ballot_pb2 import (
+    CastBallotOutcome,
+    CastBallotResponse,
+    CheckBallotOutcome,
+    Receipt,
+)
 
 
 def _text_or_none(value: str | None) -> str | None:
@@ -32,10 +31,22 @@ def vote(  # noqa: PLR0913 - who votes for what, where
     settings: Settings,
     *,
     election: Annotated[
-        str | None, typer.Argument(metavar="ELECTION", callback=_text_or_none, show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="ELECTION",
+            callback=_text_or_none,
+            show_default=False,
+            help="Its name. Not needed with the --ballot file of one that was begun.",
+        ),
     ] = None,
     choice: Annotated[
-        str | None, typer.Argument(metavar="CHOICE", callback=_text_or_none, show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="CHOICE",
+            callback=_text_or_none,
+            show_default=False,
+            help="As on the ballot; see `quorate election show`.",
+        ),
     ] = None,
     voter: Annotated[
         str | None,
@@ -66,12 +77,13 @@ def vote(  # noqa: PLR0913 - who votes for what, where
 ) -> None:
     """Cast a ballot, or --check one.
 
-    The outcome is one of: counted; rejected (why); not cast (definite); unknown (safe to repeat,
-    with the command that is then printed).
+    The outcome, and the exit status: counted (0); rejected, with the reason (3); not cast, definite
+    (4); unknown, and safe to repeat with the command that is then printed (5).
 
     Example: quorate vote lunch pizza --as alice --key alice.pem --ballot lunch.ballot
 
-    Was it counted? Any node tells: quorate vote --check --ballot lunch.ballot
+    Was it counted? Any node tells: quorate vote --check --ballot lunch.ballot, or with what the
+    receipt says: quorate vote lunch --check --as alice --request-id HEX
     """
     if ballot is not None and request_id_hex is not None:
         raise typer.BadParameter("give --ballot or --request-id, not both: the file has the id")
@@ -80,53 +92,56 @@ def vote(  # noqa: PLR0913 - who votes for what, where
         _check(settings, _to_check(ballot, election, voter, given_id))
         return
     if ballot is not None and election is None and choice is None and ballot.exists():
-        kept = read_ballot(ballot)
-        election, choice, voter = kept.election, kept.choice or "", voter or kept.voter
+        begun = read_ballot(ballot)
+        if begun.counted:
+            _check(settings, begun)
+            return
+        election, choice, voter = begun.election, begun.choice, voter or begun.voter
     if election is None or choice is None or voter is None or key is None:
         raise typer.BadParameter("to vote: ELECTION CHOICE --as VOTER --key FILE")
     by = VoterKey(voter, load_private_key(key))
     settings.profile()  # a mistake there must come before there is a file
     if ballot is None:
-        kept = KeptBallot(election, voter, given_id or new_request_id(), choice)
-        _cast(settings, by, kept, repeated=given_id is not None)
+        one = KeptBallot(election, voter, given_id or new_request_id(), choice)
+        _cast(settings, by, one, repeated=given_id is not None)
         return
-    kept, new = begin_ballot(ballot, election, voter, choice)
-    if kept.counted:
-        _check(settings, kept)
-        return
-    _cast_from_file(settings, by, ballot, kept, new=new)
+    with hold_ballot(ballot, election, voter, choice) as held:
+        if held.kept.counted:
+            _check(settings, held.kept)
+        else:
+            _cast_from_file(settings, by, held)
 
 
-def _cast_from_file(
-    settings: Settings, by: VoterKey, path: Path, kept: KeptBallot, *, new: bool
-) -> None:
+def _cast(settings: Settings, by: VoterKey, ballot: KeptBallot, *, repeated: bool) -> None:
+    answer = _send(settings, by, ballot, repeated=repeated)
+    _show(settings, ballot, answer.receipt, repeated=repeated)
+
+
+def _cast_from_file(settings: Settings, by: VoterKey, held: HeldBallot) -> None:
+    """Cast the ballot in the file; what can be known of it is kept before anything is printed."""
     try:
-        receipt = _cast(settings, by, kept, repeated=not new, file=path)
+        answer = _send(settings, by, held.kept, repeated=not held.new)
     except Unknown:
         raise
     except QuorateError as error:
-        if new or isinstance(error, Rejected):
-            discard_ballot(path)
+        if held.new or isinstance(error, Rejected):
+            held.discard()
         raise
-    keep_receipt(path, kept, _time(receipt))
+    held.keep_receipt(_time(answer.receipt))
+    _show(settings, held.kept, answer.receipt, repeated=not held.new, file=held.path)
 
 
-def _cast(
-    settings: Settings,
-    by: VoterKey,
-    kept: KeptBallot,
-    *,
-    repeated: bool,
-    file: Path | None = None,
-) -> Receipt:
-    """Cast the ballot, say what became of it, and return its receipt."""
+def _send(
+    settings: Settings, by: VoterKey, ballot: KeptBallot, *, repeated: bool
+) -> CastBallotResponse:
+    """Cast the ballot and return the answer that it is counted. Prints nothing."""
     try:
         with settings.client() as client:
             answer = client.cast_ballot(
-                kept.election,
-                kept.choice or "",
+                ballot.election,
+                ballot.choice or "",
                 by=by,
-                request_id=kept.ballot_id,
+                request_id=ballot.ballot_id,
                 repeated=repeated,
             )
     except NotDone as error:
@@ -135,12 +150,10 @@ def _cast(
         raise Unknown(f"unknown (safe to repeat): {error}", error.request_id) from error
     except KeyboardInterrupt:
         raise Interrupted(
-            "interrupted: unknown (safe to repeat); to learn what became of it", kept.ballot_id
+            "interrupted: unknown (safe to repeat); to learn what became of it", ballot.ballot_id
         ) from None
-    counted = CastBallotOutcome.CAST_BALLOT_OUTCOME_COUNTED
-    outcome = accept(CastBallotOutcome, answer.outcome, counted)
-    _show(settings, kept, answer.receipt, outcome, repeated=repeated, file=file)
-    return answer.receipt
+    accept(CastBallotOutcome, answer.outcome, CastBallotOutcome.CAST_BALLOT_OUTCOME_COUNTED)
+    return answer
 
 
 def _to_check(
@@ -148,7 +161,10 @@ def _to_check(
 ) -> KeptBallot:
     """Tell which ballot is meant."""
     if ballot is not None:
-        return read_ballot(ballot)
+        kept = read_ballot(ballot)
+        if (election or kept.election, voter or kept.voter) != (kept.election, kept.voter):
+            raise typer.BadParameter(f"{ballot} is the file of another election or voter")
+        return kept
     if election is None or voter is None or ballot_id is None:
         raise typer.BadParameter(
             "to check: --ballot FILE, or ELECTION --as VOTER --request-id HEX (see the receipt)"
@@ -156,20 +172,31 @@ def _to_check(
     return KeptBallot(election, voter, ballot_id)
 
 
-def _check(settings: Settings, kept: KeptBallot) -> None:
-    """Ask whether the ballot was counted, and say it; Rejected if it was not."""
+def _check(settings: Settings, ballot: KeptBallot) -> None:
+    """Ask whether the ballot was counted, and say it.
+
+    Raises NotCounted if it never will be, and Unknown if a request may still be under way.
+    """
     with settings.client() as client:
-        answer = client.check_ballot(kept.election, voter=kept.voter, ballot_id=kept.ballot_id)
-    counted = CheckBallotOutcome.CHECK_BALLOT_OUTCOME_COUNTED
-    outcome = accept(CheckBallotOutcome, answer.outcome, counted)
-    _show(settings, kept, answer.receipt, outcome, repeated=True)
+        answer = client.check_ballot(
+            ballot.election, voter=ballot.voter, ballot_id=ballot.ballot_id
+        )
+    outcome = name_of(CheckBallotOutcome, answer.outcome)
+    match answer.outcome:
+        case CheckBallotOutcome.CHECK_BALLOT_OUTCOME_COUNTED:
+            _show(settings, ballot, answer.receipt, repeated=True)
+        case CheckBallotOutcome.CHECK_BALLOT_OUTCOME_NOT_COUNTED_YET:
+            raise Unknown(
+                f"unknown: {WORDS[outcome]}; ask again, or cast it again", ballot.ballot_id
+            )
+        case _:
+            raise NotCounted(outcome, WORDS.get(outcome, outcome))
 
 
-def _show(  # noqa: PLR0913 - all that there is to say
+def _show(
     settings: Settings,
     kept: KeptBallot,
     receipt: Receipt,
-    outcome: str,
     *,
     repeated: bool,
     file: Path | None = None,
@@ -178,7 +205,7 @@ def _show(  # noqa: PLR0913 - all that there is to say
         output.emit(
             {
                 "election": kept.election,
-                "outcome": outcome,
+                "outcome": "COUNTED",
                 "request_id": kept.ballot_id.hex(),
                 "repeated": repeated,
                 "receipt": {

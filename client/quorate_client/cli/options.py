@@ -14,14 +14,13 @@ from typing import Annotated, Concatenate, ParamSpec
 import typer
 
 from quorate_client.errors import LocalError
-from quorate_client.fields import REQUEST_ID_BYTES
+from quorate_client.fields import MAX_REQUEST_ID_BYTES, REQUEST_ID_BYTES
 from quorate_client.profile import FILE_NAME, Profile
 from quorate_client.sync import Client
 
 CLUSTER_VARIABLE = "QUORATE_CLUSTER"
 DEFAULT_FOLDER = Path("cluster")
 DEFAULT_TIMEOUT_S = 30.0
-MAX_REQUEST_ID_BYTES = 64
 
 P = ParamSpec("P")
 

@@ -19,6 +19,16 @@ class Rejected(QuorateError):  # noqa: N818 - an outcome, shown as one
         self.outcome = outcome
 
 
+class NotCounted(Rejected):
+    """A ballot that was asked for is not counted, and never will be."""
+
+    code = "not_counted"
+
+    def __init__(self, outcome: str, words: str) -> None:
+        super().__init__(outcome, words)
+        self.args = (f"not counted ({words})",)
+
+
 class Interruption(QuorateError):  # noqa: N818 - an outcome, shown as one
     """Ctrl-C came; the text says what stands."""
 
@@ -59,8 +69,8 @@ WORDS = {
     "GROUP_INVALID": "the group's name is empty, too long or not allowed",
     "PUBLIC_KEY_INVALID": "that is not a usable Ed25519 public key",
     "ROLL_FULL": "the roll holds as many voters as it can",
-    "NOT_COUNTED": "no ballot under this id was counted, and none will be: the election is closed",
-    "NOT_COUNTED_YET": "no ballot under this id is counted so far; the election is open",
+    "NOT_COUNTED": "no ballot has this id, and none will: the election is closed",
+    "NOT_COUNTED_YET": "no ballot with this id is counted so far, and the election is open",
     "VOTER_NOT_FOUND": "there is no such voter on the roll; see `quorate voter list`",
 }
 

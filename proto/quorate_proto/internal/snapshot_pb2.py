@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%quorate_proto/internal/snapshot.proto\x12\x13quorate.internal.v1\"\x94\x03\n\x0eSnapshotRecord\x12\x35\n\x06header\x18\x01 \x01(\x0b\x32#.quorate.internal.v1.SnapshotHeaderH\x00\x12\x30\n\x05\x63lock\x18\x02 \x01(\x0b\x32\x1f.quorate.internal.v1.ClockStateH\x00\x12\x30\n\x05voter\x18\x03 \x01(\x0b\x32\x1f.quorate.internal.v1.VoterStateH\x00\x12\x36\n\x08\x65lection\x18\x04 \x01(\x0b\x32\".quorate.internal.v1.ElectionStateH\x00\x12@\n\rparticipation\x18\x05 \x01(\x0b\x32\'.quorate.internal.v1.ParticipationChunkH\x00\x12\x35\n\x06\x66ooter\x18\x06 \x01(\x0b\x32#.quorate.internal.v1.SnapshotFooterH\x00\x12.\n\x04late\x18\x07 \x01(\x0b\x32\x1e.quorate.internal.v1.LateChunkH\x00\x42\x06\n\x04kind\"!\n\x0eSnapshotHeader\x12\x0f\n\x07version\x18\x01 \x01(\r\"0\n\x0c\x43lockReading\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x10\n\x08\x63lock_us\x18\x02 \x01(\x03\"f\n\nClockState\x12\x12\n\ncluster_us\x18\x01 \x01(\x03\x12\x0f\n\x07members\x18\x02 \x03(\t\x12\x33\n\x08readings\x18\x03 \x03(\x0b\x32!.quorate.internal.v1.ClockReading\"\x94\x01\n\nVoterState\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\x12\x13\n\x0bkey_version\x18\x04 \x01(\x04\x12\x12\n\nregistered\x18\x05 \x01(\x08\x12,\n\x07\x61nswers\x18\x06 \x03(\x0b\x32\x1b.quorate.internal.v1.Answer\"C\n\x06\x41nswer\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x0f\n\x07outcome\x18\x02 \x01(\r\x12\x14\n\x0cunregistered\x18\x03 \x01(\x08\"/\n\tExtension\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x0e\n\x06\x65nd_us\x18\x02 \x01(\x03\"\xcb\x01\n\rElectionState\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63reator\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\x0c\x12\x0e\n\x06groups\x18\x04 \x03(\t\x12\x0f\n\x07\x63hoices\x18\x05 \x03(\t\x12\r\n\x05tally\x18\x06 \x03(\x04\x12\x0e\n\x06\x65nd_us\x18\x07 \x01(\x03\x12\x13\n\x0b\x62orn_closed\x18\x08 \x01(\x08\x12\x32\n\nextensions\x18\t \x03(\x0b\x32\x1e.quorate.internal.v1.Extension\"5\n\x0bParticipant\x12\x12\n\nvoter_name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\x0c\"L\n\x12ParticipationChunk\x12\x36\n\x0cparticipants\x18\x01 \x03(\x0b\x32 .quorate.internal.v1.Participant\"C\n\tLateChunk\x12\x36\n\x0cparticipants\x18\x01 \x03(\x0b\x32 .quorate.internal.v1.Participant\"1\n\x0eSnapshotFooter\x12\x0f\n\x07records\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%quorate_proto/internal/snapshot.proto\x12\x13quorate.internal.v1\"\x94\x03\n\x0eSnapshotRecord\x12\x35\n\x06header\x18\x01 \x01(\x0b\x32#.quorate.internal.v1.SnapshotHeaderH\x00\x12\x30\n\x05\x63lock\x18\x02 \x01(\x0b\x32\x1f.quorate.internal.v1.ClockStateH\x00\x12\x30\n\x05voter\x18\x03 \x01(\x0b\x32\x1f.quorate.internal.v1.VoterStateH\x00\x12\x36\n\x08\x65lection\x18\x04 \x01(\x0b\x32\".quorate.internal.v1.ElectionStateH\x00\x12@\n\rparticipation\x18\x05 \x01(\x0b\x32\'.quorate.internal.v1.ParticipationChunkH\x00\x12\x35\n\x06\x66ooter\x18\x06 \x01(\x0b\x32#.quorate.internal.v1.SnapshotFooterH\x00\x12.\n\x04late\x18\x07 \x01(\x0b\x32\x1e.quorate.internal.v1.LateChunkH\x00\x42\x06\n\x04kind\"!\n\x0eSnapshotHeader\x12\x0f\n\x07version\x18\x01 \x01(\r\"0\n\x0c\x43lockReading\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x10\n\x08\x63lock_us\x18\x02 \x01(\x03\"f\n\nClockState\x12\x12\n\ncluster_us\x18\x01 \x01(\x03\x12\x0f\n\x07members\x18\x02 \x03(\t\x12\x33\n\x08readings\x18\x03 \x03(\x0b\x32!.quorate.internal.v1.ClockReading\"\x94\x01\n\nVoterState\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\x12\n\npublic_key\x18\x03 \x01(\x0c\x12\x13\n\x0bkey_version\x18\x04 \x01(\x04\x12\x12\n\nregistered\x18\x05 \x01(\x08\x12,\n\x07\x61nswers\x18\x06 \x03(\x0b\x32\x1b.quorate.internal.v1.Answer\"C\n\x06\x41nswer\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x0f\n\x07outcome\x18\x02 \x01(\r\x12\x14\n\x0cunregistered\x18\x03 \x01(\x08\"/\n\tExtension\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x0e\n\x06\x65nd_us\x18\x02 \x01(\x03\"\xe3\x01\n\rElectionState\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x63reator\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\x0c\x12\x0e\n\x06groups\x18\x04 \x03(\t\x12\x0f\n\x07\x63hoices\x18\x05 \x03(\t\x12\r\n\x05tally\x18\x06 \x03(\x04\x12\x0e\n\x06\x65nd_us\x18\x07 \x01(\x03\x12\x13\n\x0b\x62orn_closed\x18\x08 \x01(\x08\x12\x32\n\nextensions\x18\t \x03(\x0b\x32\x1e.quorate.internal.v1.Extension\x12\x16\n\x0elate_extension\x18\n \x01(\x0c\"5\n\x0bParticipant\x12\x12\n\nvoter_name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\x0c\"L\n\x12ParticipationChunk\x12\x36\n\x0cparticipants\x18\x01 \x03(\x0b\x32 .quorate.internal.v1.Participant\"C\n\tLateChunk\x12\x36\n\x0cparticipants\x18\x01 \x03(\x0b\x32 .quorate.internal.v1.Participant\"1\n\x0eSnapshotFooter\x12\x0f\n\x07records\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,13 +46,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXTENSION']._serialized_start=878
   _globals['_EXTENSION']._serialized_end=925
   _globals['_ELECTIONSTATE']._serialized_start=928
-  _globals['_ELECTIONSTATE']._serialized_end=1131
-  _globals['_PARTICIPANT']._serialized_start=1133
-  _globals['_PARTICIPANT']._serialized_end=1186
-  _globals['_PARTICIPATIONCHUNK']._serialized_start=1188
-  _globals['_PARTICIPATIONCHUNK']._serialized_end=1264
-  _globals['_LATECHUNK']._serialized_start=1266
-  _globals['_LATECHUNK']._serialized_end=1333
-  _globals['_SNAPSHOTFOOTER']._serialized_start=1335
-  _globals['_SNAPSHOTFOOTER']._serialized_end=1384
+  _globals['_ELECTIONSTATE']._serialized_end=1155
+  _globals['_PARTICIPANT']._serialized_start=1157
+  _globals['_PARTICIPANT']._serialized_end=1210
+  _globals['_PARTICIPATIONCHUNK']._serialized_start=1212
+  _globals['_PARTICIPATIONCHUNK']._serialized_end=1288
+  _globals['_LATECHUNK']._serialized_start=1290
+  _globals['_LATECHUNK']._serialized_end=1357
+  _globals['_SNAPSHOTFOOTER']._serialized_start=1359
+  _globals['_SNAPSHOTFOOTER']._serialized_end=1408
 # @@protoc_insertion_point(module_scope)

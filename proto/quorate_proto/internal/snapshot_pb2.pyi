@@ -239,11 +239,14 @@ class ElectionState(_message.Message):
     END_US_FIELD_NUMBER: _builtins.int
     BORN_CLOSED_FIELD_NUMBER: _builtins.int
     EXTENSIONS_FIELD_NUMBER: _builtins.int
+    LATE_EXTENSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     creator: _builtins.str
     request_id: _builtins.bytes
     end_us: _builtins.int
     born_closed: _builtins.bool
+    late_extension: _builtins.bytes
+    """the last one that was late by one clock only"""
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -266,10 +269,11 @@ class ElectionState(_message.Message):
         end_us: _builtins.int = ...,
         born_closed: _builtins.bool = ...,
         extensions: _abc.Iterable[Global___Extension] | None = ...,
+        late_extension: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["born_closed", b"born_closed", "choices", b"choices", "creator", b"creator", "end_us", b"end_us", "extensions", b"extensions", "groups", b"groups", "name", b"name", "request_id", b"request_id", "tally", b"tally"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["born_closed", b"born_closed", "choices", b"choices", "creator", b"creator", "end_us", b"end_us", "extensions", b"extensions", "groups", b"groups", "late_extension", b"late_extension", "name", b"name", "request_id", b"request_id", "tally", b"tally"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,6 +27,8 @@ class Election:
     late: SortedMap[bytes] = field(default_factory=SortedMap[bytes])
     """The last ballot of a voter that was rejected by one clock, while the cluster's had not closed
     the election yet: repeated through a node whose clock is slower it would be counted."""
+    late_extension: bytes = b""
+    """The request id of the creator's last extension that was rejected so."""
 
     def copy(self) -> "Election":
         """Return one that changes apart from this one; the ballots are not copied yet."""

@@ -160,7 +160,10 @@ class Elections:
             return Outcome.ELECTION_NOT_FOUND
         if election.creator != voter.name:
             return Outcome.NOT_CREATOR
+        if election.is_closed(self.clock.now_us) or election.late_extension == command.request_id:
+            return Outcome.ELECTION_CLOSED
         if not election.takes(self.clock.now_us, reading_us):
+            self._changing(election).late_extension = command.request_id
             return Outcome.ELECTION_CLOSED
         return self._changing(election).extend(command.request_id, command.end_us)
 

@@ -95,6 +95,7 @@ class Rebuilder:
             born_closed=record.born_closed,
             tally=list(record.tally),
             extensions={known.request_id: known.end_us for known in record.extensions},
+            late_extension=record.late_extension,
         )
         self.state.add_election(self._election)
 

@@ -182,6 +182,7 @@ def _election_record(election: Election) -> pb.ElectionState:
             pb.Extension(request_id=known, end_us=end)
             for known, end in election.extensions.items()  # in log order
         ],
+        late_extension=election.late_extension,
     )
 
 
