@@ -8,6 +8,8 @@ the next build begins with.
 import os
 import re
 
+import pytest
+
 from compose.engine import ROOT, compose_command, run
 
 IMAGE = "quorate-test:local"
@@ -31,5 +33,9 @@ def _base() -> dict[str, str]:
     ):
         if run(*command, check=False).returncode == 0:
             return {"BASE_IMAGE": public}
-    said = run(ROOT / "scripts/make-base-image").stdout
-    return dict(re.findall(r"^export (\w+)=(.+)$", said, re.MULTILINE))
+    made = run(ROOT / "scripts/make-base-image", check=False)
+    if made.returncode:
+        pytest.skip(
+            f"{public} can't be pulled, and no base image made: {made.stderr.strip()[-300:]}"
+        )
+    return dict(re.findall(r"^export (\w+)=(.+)$", made.stdout, re.MULTILINE))
