@@ -68,7 +68,7 @@ def stale_reads() -> None:
 
 def no_sync() -> None:
     """Call bytes durable that the disk may still forget."""
-    vars(os_disk)["os"] = _Careless()
+    setattr(os_disk, "os", _Careless())  # noqa: B010 - a module attribute that has a type
 
 
 class _Careless:
