@@ -1,7 +1,8 @@
 """A chaos run: `python -m chaos.run --seconds 60 --seed 7`, in `tests/` (or `make chaos`).
 
 A real cluster under load, a nemesis with a schedule that one seed replays, and a verdict. Ends with
-status 1 if a promise was broken. The report is printed, and lies beside the history in `--out`.
+status 1 if a promise was broken, with 6 if this machine could not make the run. The report is
+printed, and lies beside the history in `--out`.
 """
 
 import argparse
@@ -19,12 +20,15 @@ from chaos import namespace
 from chaos.broken_node import BROKEN
 from chaos.checker import check
 from chaos.kinds import kinds_for
+from chaos.nodes import NodeEnded
 from chaos.records import Run, Verdict, Violation, write_ops
 from chaos.report import document, page, show
 from chaos.scene import Options, play
+from chaos.tools import ToolError
+from quorate_client import LocalError
 
 DEFAULT_OUT = Path("chaos-report")
-FAILED, WRONG_USAGE = 1, 2
+FAILED, LOCAL_TROUBLE, INTERRUPTED = 1, 6, 130
 
 
 def main() -> int:
@@ -34,7 +38,14 @@ def main() -> int:
     console = Console(stderr=as_json)
     console.print(f"chaos for {options.seconds:g} s; to replay the schedule: {options.command}")
     out.mkdir(parents=True, exist_ok=True)
-    run, unexpected = asyncio.run(play(options, out, console))
+    try:
+        run, unexpected = asyncio.run(play(options, out, console))
+    except KeyboardInterrupt:
+        console.print("interrupted: everything is mended and ended; no report was made")
+        return INTERRUPTED
+    except (NodeEnded, ToolError, LocalError) as flaw:
+        console.print(f"error: this machine could not make the run: {flaw}", markup=False)
+        return LOCAL_TROUBLE
     verdict = judge(run, unexpected)
     write(run, verdict, out)
     if as_json:

@@ -1,11 +1,13 @@
 """A ballot's file, its receipt, and `quorate vote --check`."""
 
+import errno
 import json
 import os
 import re
 import shlex
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -187,6 +189,21 @@ def test_what_cannot_be_printed_is_kept_all_the_same(terminal: Terminal) -> None
     assert json.loads(Path("b.json").read_text())["ballot_id"] == ballot_id.hex()
     out, _ = terminal.ask("vote", "--check", "--ballot", "b.json")
     assert out.startswith("counted")
+
+
+def test_a_receipt_that_cannot_be_kept_is_told_and_the_file_still_finds_the_ballot(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "mkstemp", full)
+        _, err = terminal.ask(*VOTE, exit_code=6)
+    assert "the ballot is counted, but its receipt was not kept" in err
+    out, _ = terminal.ask(*VOTE)
+    assert out.startswith("counted")
+    assert len(ids(terminal)) == 1
 
 
 def test_a_file_is_one_programs_at_a_time(terminal: Terminal) -> None:

@@ -10,7 +10,7 @@ from quorate_client.ballot_file import HeldBallot, KeptBallot, hold_ballot, read
 from quorate_client.cli import output
 from quorate_client.cli.options import RequestIdOption, Settings, request_id, text, with_settings
 from quorate_client.cli.outcomes import WORDS, NotCounted, Rejected, accept, name_of
-from quorate_client.errors import Interrupted, NotDone, QuorateError, Unknown
+from quorate_client.errors import Interrupted, LocalError, NotDone, QuorateError, Unknown
 from quorate_client.fields import new_request_id
 from quorate_client.keys import load_private_key
 from quorate_client.tokens import VoterKey
@@ -127,7 +127,11 @@ def _cast_from_file(settings: Settings, by: VoterKey, held: HeldBallot) -> None:
         if held.new or isinstance(error, Rejected):
             held.discard()
         raise
-    held.keep_receipt(_time(answer.receipt))
+    try:
+        held.keep_receipt(_time(answer.receipt))
+    except LocalError as error:  # the file is as it was: it still finds the ballot
+        words = f"the ballot is counted, but its receipt was not kept ({error})"
+        raise LocalError(f"{words}; the same command tells it again") from error
     _show(settings, held.kept, answer.receipt, repeated=not held.new, file=held.path)
 
 
